@@ -1,0 +1,319 @@
+package consent
+
+import "sidetone/media"
+
+// ClearWait is the silence after the last part of a message, in which a caller
+// who does not agree can hang up or press the key. The grant lies at its end.
+const ClearWait = media.TickRate * 3 / 2
+
+// heldAtMost bounds the wait for the ledger after a grant: frames wait in
+// memory meanwhile, and no longer than this.
+const heldAtMost = 2 * media.TickRate
+
+// Event is something that happened in the call, given to Machine.Step.
+type Event interface{ event() }
+
+// The events. At is the tick at which the call saw it.
+type (
+	// Answered: the call has begun.
+	Answered struct{ At media.Tick }
+	// PartPlayed: a part of the message was played to its end, confirmed by the
+	// far end, between ticks From and To.
+	PartPlayed struct {
+		At, From, To media.Tick
+		Part         int
+	}
+	// Key: the caller pressed a key.
+	Key struct {
+		At    media.Tick
+		Digit byte
+	}
+	// Written: the row of an Append is on disk. Recordable says that a recording
+	// could be begun; without it nothing will be kept.
+	Written struct {
+		At         media.Tick
+		Row        int
+		Recordable bool
+	}
+	// Failed: the row of an Append could not be written.
+	Failed struct {
+		At  media.Tick
+		Row int
+	}
+	// Passed: time went by (every 20 ms).
+	Passed struct{ At media.Tick }
+	// Ended: the call is over.
+	Ended struct{ At media.Tick }
+)
+
+func (Answered) event()   {}
+func (PartPlayed) event() {}
+func (Key) event()        {}
+func (Written) event()    {}
+func (Failed) event()     {}
+func (Passed) event()     {}
+func (Ended) event()      {}
+
+// Action is what the call shall do.
+type Action interface{ action() }
+
+// The actions, to be done in order.
+type (
+	// Play plays a part of the message; PartPlayed answers it.
+	Play struct{ Part int }
+	// Append writes a row of proof; Written or Failed answers it by its number.
+	// Keep says that a recording must be ready before Written.
+	Append struct {
+		Number int
+		Keep   bool
+		Row    Row
+	}
+	// Settled: the question of consent has its outcome, the valves that it opens are
+	// open, and the conversation may begin.
+	Settled struct{ Outcome Outcome }
+	// Withdrawn: the caller took the grant back; the valves of what is kept are shut
+	// as of At.
+	Withdrawn struct{ At media.Tick }
+	// GiveUp: the ledger fails, so nobody can agree to anything: say so and end.
+	GiveUp struct{}
+)
+
+func (Play) action()      {}
+func (Append) action()    {}
+func (Settled) action()   {}
+func (Withdrawn) action() {}
+func (GiveUp) action()    {}
+
+// Outcome is how the question of consent ended; a metric label.
+type Outcome string
+
+// The outcomes.
+const (
+	Granted      Outcome = "granted"
+	NotAsked     Outcome = "not_asked"    // the policy keeps nothing
+	Refused      Outcome = "refused"      // the caller refused by key
+	Unrecordable Outcome = "unrecordable" // granted, but nothing could be kept
+	Abandoned    Outcome = "abandoned"    // the caller hung up before the grant
+	LedgerFailed Outcome = "ledger_failed"
+)
+
+type state uint8
+
+const (
+	waiting    state = iota
+	announcing       // parts are being played
+	clearWait        // all played; the caller may still refuse
+	writing          // the row of the grant is on its way to disk
+	settled
+	over
+)
+
+// Machine plays the message, hears the answer and opens the Gate: a pure
+// function of its events. It belongs to the call's goroutine.
+type Machine struct {
+	gate    Gate
+	mode    Mode
+	policy  Policy
+	message Message
+
+	state    state
+	part     int        // announcing: the part that is being played
+	parts    []PartRow  // what was played of the message
+	since    media.Tick // clearWait: when the last part had been played
+	grantAt  media.Tick
+	granting int // writing: the number of the grant's row
+	refused  bool
+	rows     int
+}
+
+// NewMachine returns a machine that asks for consent to policy by message. The
+// message may have no parts where the policy needs none to be played.
+func NewMachine(mode Mode, policy Policy, message Message) *Machine {
+	return &Machine{mode: mode, policy: policy, message: message}
+}
+
+// Gate returns the gate that this machine opens.
+func (m *Machine) Gate() *Gate { return &m.gate }
+
+// Pending returns the tick from which frames must wait in memory, since a
+// grant as of it is on its way to disk.
+func (m *Machine) Pending() (media.Tick, bool) { return m.grantAt, m.state == writing }
+
+// Settled reports whether the question of consent has been settled.
+func (m *Machine) Settled() bool { return m.state == settled }
+
+// Step takes an event and returns what to do.
+func (m *Machine) Step(e Event) []Action {
+	if m.state == over {
+		return nil
+	}
+	switch e := e.(type) {
+	case Answered:
+		return m.announce(e.At)
+	case PartPlayed:
+		return m.played(e)
+	case Key:
+		return m.key(e)
+	case Written:
+		return m.written(e)
+	case Failed:
+		return m.failed(e)
+	case Passed:
+		return m.passed(e.At)
+	case Ended:
+		return m.ended(e.At)
+	}
+	return nil
+}
+
+func (m *Machine) announce(at media.Tick) []Action {
+	if m.state != waiting {
+		return nil
+	}
+	if len(m.message.Parts) == 0 {
+		return m.grant(at)
+	}
+	m.state = announcing
+	return []Action{Play{0}}
+}
+
+func (m *Machine) played(e PartPlayed) []Action {
+	if m.state != announcing || e.Part != m.part {
+		return nil
+	}
+	m.parts = append(m.parts, PartRow{
+		Kind: m.message.Parts[e.Part].Kind, SHA256: m.message.Parts[e.Part].SHA256,
+		From: e.From.Seconds(), To: e.To.Seconds(), Confirmed: true,
+	})
+	m.part++
+	if m.part < len(m.message.Parts) {
+		return []Action{Play{m.part}}
+	}
+	m.state, m.since = clearWait, e.To
+	return nil
+}
+
+func (m *Machine) key(e Key) []Action {
+	if e.Digit != optOutDigit || m.policy[Record] != OptOut || m.refused {
+		return nil
+	}
+	m.refused = true
+	if m.state != settled {
+		return nil // the grant will open nothing that keeps
+	}
+	actions := []Action{m.row("withdrawn", e.At, "key", m.valves())}
+	for p := Record; p < purposes; p++ {
+		m.gate.shut(p, e.At)
+	}
+	return append(actions, Withdrawn{e.At})
+}
+
+func (m *Machine) passed(at media.Tick) []Action {
+	switch {
+	case m.state == clearWait && at-m.since >= ClearWait:
+		return m.grant(m.since + ClearWait)
+	case m.state == writing && at-m.grantAt > heldAtMost:
+		return m.giveUp()
+	}
+	return nil
+}
+
+// grant asks for the row that permits what the policy opens after the message.
+func (m *Machine) grant(at media.Tick) []Action {
+	m.state, m.grantAt = writing, at
+	valves := m.opening()
+	event, how := "granted", "continued"
+	switch {
+	case m.refused:
+		event, how = "refused", "key"
+	case !valves[Record] && !valves[Transcript]:
+		event, how = "not_asked", "policy"
+	}
+	a := m.row(event, at, how, valves)
+	m.granting = a.Number
+	a.Keep = valves[Record] || valves[Transcript] || valves[Snippet]
+	return []Action{a}
+}
+
+// opening tells which valves the grant opens.
+func (m *Machine) opening() (v [purposes]bool) {
+	for p, rule := range m.policy {
+		v[p] = rule != Never && (Purpose(p) == Converse || !m.refused)
+	}
+	return v
+}
+
+func (m *Machine) written(e Written) []Action {
+	if m.state != writing || e.Row != m.granting {
+		return nil
+	}
+	m.state = settled
+	valves := m.opening()
+	outcome := Granted
+	switch {
+	case m.refused:
+		outcome = Refused
+	case !valves[Record] && !valves[Transcript]:
+		outcome = NotAsked
+	case !e.Recordable:
+		outcome = Unrecordable
+	}
+	for p := range valves {
+		if valves[p] && (Purpose(p) == Converse || e.Recordable) {
+			m.gate.open(Purpose(p), m.grantAt)
+		}
+	}
+	return []Action{Settled{outcome}}
+}
+
+func (m *Machine) failed(e Failed) []Action {
+	if m.state == writing && e.Row == m.granting {
+		return m.giveUp()
+	}
+	if m.state != settled {
+		return nil
+	}
+	for p := Record; p < purposes; p++ {
+		m.gate.shut(p, e.At)
+	}
+	return []Action{Withdrawn{e.At}}
+}
+
+func (m *Machine) giveUp() []Action {
+	m.state = over
+	return []Action{Settled{LedgerFailed}, GiveUp{}}
+}
+
+func (m *Machine) ended(at media.Tick) []Action {
+	before := m.state
+	m.state = over
+	if before == settled {
+		for p := range purposes {
+			m.gate.shut(p, at)
+		}
+		return nil
+	}
+	return []Action{Settled{Abandoned}, m.row("abandoned", at, "hung_up", [purposes]bool{})}
+}
+
+// valves tells which valves are open.
+func (m *Machine) valves() (v [purposes]bool) {
+	for p := range purposes {
+		v[p] = m.gate.Open(p)
+	}
+	return v
+}
+
+func (m *Machine) row(event string, at media.Tick, how string, valves [purposes]bool) Append {
+	m.rows++
+	r := Row{
+		Event: event, At: at.Seconds(), How: how, Mode: m.mode,
+		Message: MessageRow{ID: m.message.ID, Language: m.message.Language, Parts: m.parts},
+		Policy:  map[string]string{}, Valves: map[string]bool{},
+	}
+	for p, rule := range m.policy {
+		r.Policy[Purpose(p).String()] = rule.String()
+		r.Valves[Purpose(p).String()] = valves[p]
+	}
+	return Append{Number: m.rows, Row: r}
+}
