@@ -1,0 +1,221 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// Call is the row of one call. Consent, Recording, Outcome and Reason are words
+// of the packages that decide them; times are kept to the millisecond, in UTC.
+type Call struct {
+	ID        string        `json:"id"`
+	CarrierID string        `json:"carrier_id,omitempty"` // unique; empty for a web call
+	Agent     string        `json:"agent"`
+	Kind      string        `json:"kind"`              // phone, web
+	Direction string        `json:"direction"`         // inbound, outbound
+	Subject   string        `json:"subject,omitempty"` // random id of the caller; empty: unknown or erased
+	Started   time.Time     `json:"started_at"`
+	Ended     time.Time     `json:"ended_at,omitzero"` // zero while the call lives
+	Duration  time.Duration `json:"duration_ns"`
+	Outcome   string        `json:"outcome,omitempty"`
+	Reason    string        `json:"reason,omitempty"`
+	Consent   string        `json:"consent"`
+	Recording string        `json:"recording"`
+	Takes     int           `json:"takes"` // recorded stretches, from a grant to its end
+}
+
+// End is how a call ended.
+type End struct {
+	At       time.Time
+	Duration time.Duration
+	Outcome  string
+	Reason   string
+}
+
+// Filter selects calls, newest first. Its zero value selects the newest 50.
+type Filter struct {
+	Agent, Kind, Outcome, Recording, Subject string // empty: any
+
+	Since, Until time.Time // of the start: at or after, before; zero: any
+	Live         bool      // only calls that have not ended
+	Before       string    // only calls that come after this id in the list, for paging
+	Limit        int       // default 50, at most 1000
+}
+
+const (
+	defaultLimit = 50
+	maxLimit     = 1000
+)
+
+// InsertCall adds the row of a call that begins. ErrConflict says that its id
+// or carrier id is known already.
+func (d *DB) InsertCall(ctx context.Context, c Call) error {
+	_, err := d.sql.ExecContext(ctx, `
+		insert into calls (id, carrier_id, agent, kind, direction, subject, started_at, consent, recording, takes)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		c.ID, nullable(c.CarrierID), c.Agent, c.Kind, c.Direction, nullable(c.Subject), c.Started.UnixMilli(),
+		cmp.Or(c.Consent, "pending"), cmp.Or(c.Recording, "none"), c.Takes)
+	if isUnique(err) {
+		err = ErrConflict
+	}
+	if err != nil {
+		return fmt.Errorf("store: insert call %s: %w", c.ID, err)
+	}
+	return nil
+}
+
+// FinishCall notes how a call ended. A call ends once: on a call that has ended
+// it changes nothing and returns ErrConflict.
+func (d *DB) FinishCall(ctx context.Context, id string, e End) error {
+	return d.update(ctx, id, "finish call", `
+		update calls set ended_at = $2, duration_ms = $3, outcome = $4, reason = $5
+		where id = $1 and ended_at is null`, id, e.At.UnixMilli(), e.Duration.Milliseconds(), e.Outcome, e.Reason)
+}
+
+// SetConsent notes the state of a call's consent.
+func (d *DB) SetConsent(ctx context.Context, id, state string) error {
+	return d.update(ctx, id, "set consent of", `update calls set consent = $2 where id = $1`, id, state)
+}
+
+// SetRecording notes the state of a call's recording and its number of takes.
+func (d *DB) SetRecording(ctx context.Context, id, state string, takes int) error {
+	return d.update(ctx, id, "set recording of",
+		`update calls set recording = $2, takes = $3 where id = $1`, id, state, takes)
+}
+
+// SetSubject notes the random id of a call's caller; empty erases it.
+func (d *DB) SetSubject(ctx context.Context, id, subject string) error {
+	return d.update(ctx, id, "set subject of",
+		`update calls set subject = $2 where id = $1`, id, nullable(subject))
+}
+
+// update runs a statement that changes the one row of a call.
+func (d *DB) update(ctx context.Context, id, op, statement string, args ...any) error {
+	done, err := d.sql.ExecContext(ctx, statement, args...)
+	if err == nil {
+		var n int64
+		if n, err = done.RowsAffected(); err == nil && n == 0 {
+			// Absent, or in a state that the statement does not change.
+			if _, err = d.Call(ctx, id); err == nil {
+				err = ErrConflict
+			}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("store: %s %s: %w", op, id, err)
+	}
+	return nil
+}
+
+const selectCalls = `
+	select id, carrier_id, agent, kind, direction, subject, started_at, ended_at, duration_ms,
+	       outcome, reason, consent, recording, takes
+	from calls`
+
+// Call returns one call, by our own id or by the carrier's.
+func (d *DB) Call(ctx context.Context, id string) (Call, error) {
+	c, err := scanCall(d.sql.QueryRowContext(ctx, selectCalls+` where id = $1 or carrier_id = $1`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Call{}, fmt.Errorf("store: call %s: %w", id, err)
+	}
+	return c, nil
+}
+
+// Calls returns the calls that the filter selects, newest first.
+func (d *DB) Calls(ctx context.Context, f Filter) ([]Call, error) {
+	where, args := f.where()
+	limit := min(cmp.Or(max(f.Limit, 0), defaultLimit), maxLimit)
+	rows, err := d.sql.QueryContext(ctx,
+		fmt.Sprintf("%s %s order by started_at desc, id desc limit %d", selectCalls, where, limit), args...)
+	if err != nil {
+		return nil, fmt.Errorf("store: calls: %w", err)
+	}
+	defer rows.Close()
+	calls := []Call{}
+	for rows.Next() {
+		c, err := scanCall(rows)
+		if err != nil {
+			return nil, fmt.Errorf("store: calls: %w", err)
+		}
+		calls = append(calls, c)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("store: calls: %w", err)
+	}
+	return calls, nil
+}
+
+// where returns the filter as a clause and its arguments.
+func (f Filter) where() (clause string, args []any) {
+	var terms []string
+	add := func(term string, arg any) {
+		args = append(args, arg)
+		terms = append(terms, fmt.Sprintf(term, len(args)))
+	}
+	for _, column := range []struct{ name, value string }{
+		{"agent", f.Agent}, {"kind", f.Kind}, {"outcome", f.Outcome},
+		{"recording", f.Recording}, {"subject", f.Subject},
+	} {
+		if column.value != "" {
+			add(column.name+" = $%d", column.value)
+		}
+	}
+	if !f.Since.IsZero() {
+		add("started_at >= $%d", f.Since.UnixMilli())
+	}
+	if !f.Until.IsZero() {
+		add("started_at < $%d", f.Until.UnixMilli())
+	}
+	if f.Before != "" {
+		add("(started_at, id) < (select started_at, id from calls where id = $%d)", f.Before)
+	}
+	if f.Live {
+		terms = append(terms, "ended_at is null")
+	}
+	if len(terms) == 0 {
+		return "", nil
+	}
+	return "where " + strings.Join(terms, " and "), args
+}
+
+// scanCall reads one row of selectCalls.
+func scanCall(row interface{ Scan(...any) error }) (Call, error) {
+	var (
+		c                                   Call
+		carrierID, subject, outcome, reason sql.NullString
+		started                             int64
+		ended, duration                     sql.NullInt64
+	)
+	if err := row.Scan(&c.ID, &carrierID, &c.Agent, &c.Kind, &c.Direction, &subject, &started, &ended, &duration,
+		&outcome, &reason, &c.Consent, &c.Recording, &c.Takes); err != nil {
+		return Call{}, err
+	}
+	c.CarrierID, c.Subject, c.Outcome, c.Reason = carrierID.String, subject.String, outcome.String, reason.String
+	c.Started = time.UnixMilli(started).UTC()
+	if ended.Valid {
+		c.Ended = time.UnixMilli(ended.Int64).UTC()
+	}
+	c.Duration = time.Duration(duration.Int64) * time.Millisecond
+	return c, nil
+}
+
+// nullable keeps an empty text as null, so that it is equal to no other.
+func nullable(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
+
+// isUnique reports whether err says that a unique value is taken.
+func isUnique(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) &&
+		(e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY || e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE)
+}
