@@ -1,0 +1,164 @@
+// Package configs is the configuration: its shape, its defaults, how it is
+// read and what makes it invalid. sidetone.yaml beside it is the manual and
+// names every key; a test holds the two together.
+//
+// Defaults come first, then the YAML file, then the environment, and last the
+// files that secrets are read from; the result is validated as a whole and
+// every fault is reported with its path. The package refuses to guess: what it
+// does not know is an error. It never prints a secret, nor a line of the file.
+// It knows nothing of the components that it configures, opens nothing but the
+// files named here, and has no goroutines.
+package configs
+
+import "time"
+
+// Config is everything an operator can set. The yaml tags are the keys.
+type Config struct {
+	DataDir   string    `yaml:"data_dir"`
+	Server    Server    `yaml:"server"`
+	Limits    Limits    `yaml:"limits"`
+	Telephony Telephony `yaml:"telephony"`
+	Agents    Agents    `yaml:"agents"`
+	Consent   Consent   `yaml:"consent"`
+	Speech    Speech    `yaml:"speech"`
+	LLM       LLM       `yaml:"llm"`
+	Recorder  Recorder  `yaml:"recorder"`
+	Storage   Storage   `yaml:"storage"`
+	Keys      Keys      `yaml:"keys"`
+	Log       Log       `yaml:"log"`
+}
+
+// Server is the two listeners and how they stop.
+type Server struct {
+	Listen         string   `yaml:"listen"`
+	AdminListen    string   `yaml:"admin_listen"`
+	AdminToken     Secret   `yaml:"admin_token"`
+	AdminTokenFile string   `yaml:"admin_token_file"`
+	PublicURL      string   `yaml:"public_url"` // after Load empty only if the port of Listen is 0
+	TLSCertFile    string   `yaml:"tls_cert_file"`
+	TLSKeyFile     string   `yaml:"tls_key_file"`
+	TrustedProxies []string `yaml:"trusted_proxies"` // addresses or prefixes
+	Drain          Duration `yaml:"drain"`
+	DrainUpload    Duration `yaml:"drain_upload"`
+}
+
+// Limits bounds what one process takes on.
+type Limits struct {
+	Calls        int      `yaml:"calls"`
+	CallDuration Duration `yaml:"call_duration"`
+	OverflowText string   `yaml:"overflow_text"`
+}
+
+// Telephony is the carriers.
+type Telephony struct {
+	Twilio Twilio `yaml:"twilio"`
+}
+
+// Twilio is one account at Twilio.
+type Twilio struct {
+	AccountSID            string   `yaml:"account_sid"`
+	AuthTokens            []Secret `yaml:"auth_tokens"`
+	AuthTokensFile        string   `yaml:"auth_tokens_file"`
+	APIKeySID             string   `yaml:"api_key_sid"`
+	APIKeySecret          Secret   `yaml:"api_key_secret"`
+	APIKeySecretFile      string   `yaml:"api_key_secret_file"`
+	APIBaseURL            string   `yaml:"api_base_url"`
+	InsecureSkipSignature bool     `yaml:"insecure_skip_signature"`
+}
+
+// Agents is where agents are kept and which one answers.
+type Agents struct {
+	Dir     string            `yaml:"dir"`
+	Default string            `yaml:"default"`
+	Numbers map[string]string `yaml:"numbers"` // dialled number to agent
+}
+
+// Consent is what holds for every agent.
+type Consent struct {
+	Floor ConsentMode `yaml:"floor"`
+}
+
+// Speech is recognition and voice.
+type Speech struct {
+	STT       STT    `yaml:"stt"`
+	TTS       TTS    `yaml:"tts"`
+	Voice     string `yaml:"voice"`
+	ModelsDir string `yaml:"models_dir"`
+}
+
+// LLM is an OpenAI-compatible chat endpoint.
+type LLM struct {
+	BaseURL    string   `yaml:"base_url"`
+	APIKey     Secret   `yaml:"api_key"`
+	APIKeyFile string   `yaml:"api_key_file"`
+	Model      string   `yaml:"model"`
+	Timeout    Duration `yaml:"timeout"`
+}
+
+// Recorder is the spool and the segments.
+type Recorder struct {
+	SpoolDir      string   `yaml:"spool_dir"` // never empty after Load
+	SpoolMaxBytes ByteSize `yaml:"spool_max_bytes"`
+	Segment       Duration `yaml:"segment"`
+	OnFull        OnFull   `yaml:"on_full"`
+}
+
+// Storage is where sealed objects go.
+type Storage struct {
+	S3 S3 `yaml:"s3"`
+}
+
+// S3 is a bucket.
+type S3 struct {
+	Endpoint             string `yaml:"endpoint"` // empty: the built-in store
+	Region               string `yaml:"region"`
+	Bucket               string `yaml:"bucket"`
+	Prefix               string `yaml:"prefix"`
+	AccessKeyID          string `yaml:"access_key_id"`
+	SecretAccessKey      Secret `yaml:"secret_access_key"`
+	SecretAccessKeyFile  string `yaml:"secret_access_key_file"`
+	PathStyle            bool   `yaml:"path_style"`
+	ChecksumWhenRequired bool   `yaml:"checksum_when_required"`
+}
+
+// Keys is the operator's own keys.
+type Keys struct {
+	Dir              string   `yaml:"dir"` // never empty after Load
+	EscrowRecipients []string `yaml:"escrow_recipients"`
+}
+
+// Log is what is written to standard error.
+type Log struct {
+	Level  LogLevel  `yaml:"level"`
+	Format LogFormat `yaml:"format"`
+}
+
+// Default returns the configuration of an empty file and environment.
+func Default() *Config {
+	return &Config{
+		DataDir: "data",
+		Server: Server{
+			Listen:      ":8080",
+			AdminListen: "127.0.0.1:8081",
+			Drain:       Duration(5 * time.Minute),
+			DrainUpload: Duration(30 * time.Second),
+		},
+		Limits: Limits{
+			Calls:        100,
+			CallDuration: Duration(30 * time.Minute),
+			OverflowText: "All our lines are busy. Please call again in a few minutes.",
+		},
+		Telephony: Telephony{Twilio: Twilio{APIBaseURL: "https://api.twilio.com"}},
+		Agents:    Agents{Dir: "configs/agents", Default: "interview"},
+		Consent:   Consent{Floor: ModeNotice},
+		Speech:    Speech{STT: STTMoonshine, TTS: TTSFlite, Voice: "rms", ModelsDir: "models"},
+		LLM:       LLM{Timeout: Duration(20 * time.Second)},
+		Recorder: Recorder{
+			SpoolMaxBytes: 10 << 30,
+			Segment:       Duration(8 * time.Second),
+			OnFull:        RefuseCalls,
+		},
+		Storage: Storage{S3: S3{Region: "us-east-1", Bucket: "sidetone", PathStyle: true}},
+		Log:     Log{Level: "info", Format: FormatText},
+	}
+}

@@ -1,0 +1,164 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Duration is a time.Duration that is written with its unit, such as 5m or
+// 1m30s.
+type Duration time.Duration
+
+// String writes the duration as it is read, without zero units at its end.
+func (d Duration) String() string {
+	s := time.Duration(d).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+func parseDuration(text string) (Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, errors.New("must be a duration with its unit, such as 30s, 5m or 1h30m")
+	}
+	return Duration(d), nil
+}
+
+// ByteSize is a number of bytes, written with a unit of 1024: B, KiB, MiB, GiB
+// or TiB.
+type ByteSize int64
+
+var byteUnits = []struct {
+	name  string
+	bytes int64
+}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
+
+// String writes the size in its largest whole unit.
+func (b ByteSize) String() string {
+	for _, u := range byteUnits {
+		if b != 0 && int64(b)%u.bytes == 0 {
+			return strconv.FormatInt(int64(b)/u.bytes, 10) + u.name
+		}
+	}
+	return "0B"
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (b ByteSize) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
+
+func parseByteSize(text string) (ByteSize, error) {
+	for _, u := range byteUnits {
+		digits, found := strings.CutSuffix(text, u.name)
+		if !found {
+			continue
+		}
+		n, err := strconv.ParseUint(strings.TrimSpace(digits), 10, 63)
+		if err == nil && int64(n) <= math.MaxInt64/u.bytes {
+			return ByteSize(int64(n) * u.bytes), nil
+		}
+		break
+	}
+	return 0, errors.New("must be a whole number with its unit, such as 512MiB or 10GiB")
+}
+
+// The enumerations. Each lists what it may be, in choices.
+type (
+	ConsentMode string // the least strict mode of recording that an agent may have
+	STT         string // speech recognition
+	TTS         string // voice
+	OnFull      string // what happens to new calls when the spool is full
+	LogLevel    string
+	LogFormat   string
+)
+
+// Their values.
+const (
+	ModeAny      ConsentMode = ""          // agents decide
+	ModeNotice   ConsentMode = "notice"    // recorded once told
+	ModeOptOut   ConsentMode = "opt_out"   // recorded once told, unless the caller objects
+	ModeNoRecord ConsentMode = "no_record" // never recorded
+
+	STTMoonshine STT = "moonshine"
+	STTNone      STT = "none"
+
+	TTSFlite TTS = "flite"
+
+	RefuseCalls OnFull = "refuse_calls"
+	Unrecorded  OnFull = "unrecorded"
+
+	FormatText LogFormat = "text"
+	FormatJSON LogFormat = "json"
+)
+
+func (ConsentMode) choices() []string {
+	return []string{string(ModeAny), string(ModeNotice), string(ModeOptOut), string(ModeNoRecord)}
+}
+func (STT) choices() []string       { return []string{string(STTMoonshine), string(STTNone)} }
+func (TTS) choices() []string       { return []string{string(TTSFlite)} }
+func (OnFull) choices() []string    { return []string{string(RefuseCalls), string(Unrecorded)} }
+func (LogLevel) choices() []string  { return []string{"debug", "info", "warn", "error"} }
+func (LogFormat) choices() []string { return []string{string(FormatText), string(FormatJSON)} }
+
+// Level returns the level for log/slog.
+func (l LogLevel) Level() slog.Level {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(l)); err != nil {
+		panic("configs: log level was not validated")
+	}
+	return level
+}
+
+// setScalar gives v, no list and no map, the value that text stands for. Its
+// errors do not repeat the text, which may be a secret in the wrong place.
+func setScalar(v reflect.Value, text string) error {
+	switch v.Interface().(type) {
+	case Duration:
+		d, err := parseDuration(text)
+		v.SetInt(int64(d))
+		return err
+	case ByteSize:
+		b, err := parseByteSize(text)
+		v.SetInt(int64(b))
+		return err
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(text)
+	case reflect.Bool:
+		if text != "true" && text != "false" {
+			return errors.New("must be true or false")
+		}
+		v.SetBool(text == "true")
+	case reflect.Int:
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return errors.New("must be a whole number")
+		}
+		v.SetInt(int64(n))
+	default:
+		panic(fmt.Sprintf("configs: no scalar: %s", v.Type()))
+	}
+	return nil
+}
+
+// setEntry puts an entry into the map v, which is nil as long as it is empty.
+func setEntry(v reflect.Value, key string, item reflect.Value) {
+	if v.IsNil() {
+		v.Set(reflect.MakeMap(v.Type()))
+	}
+	v.SetMapIndex(reflect.ValueOf(key), item)
+}
