@@ -68,10 +68,11 @@ const (
 )
 
 // Answer is a structured answer to a question of the script or a goal of the
-// prompt. Said is where it came from: without it an answer can not be kept.
+// prompt. Said is where it came from: without it an answer can not be kept. A
+// later answer with the same key replaces an earlier one.
 type Answer struct {
 	Key   string // the question's key in the agent file
-	Kind  string // text, yes_no, number, choice, email, phone
+	Kind  string // text, yes_no, number, digits, choice, email, phone
 	Value any    // string, bool, float64; nil when the caller skipped it
 	Said  consent.Heard
 }
@@ -94,7 +95,7 @@ type Speaker interface {
 }
 
 // Event is something that happened in the call, given to Machine.Step.
-type Event interface{ event() }
+type Event interface{ event() media.Tick }
 
 // The events. At is the tick at which the call saw it.
 type (
@@ -150,19 +151,23 @@ type (
 	HoldSettled struct{ At media.Tick }
 	// Passed: time went by (every 20 ms).
 	Passed struct{ At media.Tick }
+	// Closed: the call is over; everything that was played has been reported. An
+	// AgentTurn that was cut by it is all that it may lead to.
+	Closed struct{ At media.Tick }
 )
 
-func (Opened) event()        {}
-func (SpeechStarted) event() {}
-func (SpeechEnded) event()   {}
-func (Words) event()         {}
-func (Key) event()           {}
-func (Replied) event()       {}
-func (ReplyEnded) event()    {}
-func (Played) event()        {}
-func (SpeakFailed) event()   {}
-func (HoldSettled) event()   {}
-func (Passed) event()        {}
+func (e Opened) event() media.Tick        { return e.At }
+func (e SpeechStarted) event() media.Tick { return e.At }
+func (e SpeechEnded) event() media.Tick   { return e.At }
+func (e Words) event() media.Tick         { return e.At }
+func (e Key) event() media.Tick           { return e.At }
+func (e Replied) event() media.Tick       { return e.At }
+func (e ReplyEnded) event() media.Tick    { return e.At }
+func (e Played) event() media.Tick        { return e.At }
+func (e SpeakFailed) event() media.Tick   { return e.At }
+func (e HoldSettled) event() media.Tick   { return e.At }
+func (e Passed) event() media.Tick        { return e.At }
+func (e Closed) event() media.Tick        { return e.At }
 
 // Action is what the call shall do.
 type Action interface{ action() }

@@ -1,0 +1,115 @@
+package dialog
+
+import (
+	"time"
+
+	"sidetone/consent"
+)
+
+// Agent is who answers a call: what it tells callers before anything else, how
+// it takes turns, and what it asks or is told to do. It is one YAML file; the
+// two that ship (configs/agents) describe every key.
+type Agent struct {
+	Name        string  `yaml:"name"` // the file's name without its ending
+	Description string  `yaml:"description"`
+	Language    string  `yaml:"language"` // BCP 47
+	Voice       Voice   `yaml:"voice"`
+	Notice      Notice  `yaml:"notice"`
+	Turn        Turn    `yaml:"turn"`
+	Silence     Silence `yaml:"silence"`
+	Apology     string  `yaml:"apology"`  // said when a reply failed
+	Farewell    string  `yaml:"farewell"` // said when the next one failed too
+
+	// Exactly one of these answers.
+	Script *Script `yaml:"script"`
+	LLM    *LLM    `yaml:"llm"`
+}
+
+// Voice chooses how the agent sounds.
+type Voice struct {
+	Name string `yaml:"name"` // a name that the configured engine knows; empty for its default
+}
+
+// Notice is what every caller hears first, and what it asks of them.
+type Notice struct {
+	Mode  consent.Mode  `yaml:"mode"`
+	Wait  time.Duration `yaml:"wait"` // time to hang up or press the key after the last part
+	Parts []NoticePart  `yaml:"parts"`
+}
+
+// NoticePart is one part of the notice: a text to be rendered once, or a
+// recorded file together with the text of what it says.
+type NoticePart struct {
+	Kind consent.PartKind `yaml:"kind"`
+	Text string           `yaml:"text"`
+	File string           `yaml:"file"` // MP3 or WAV; LoadAgents takes it relative to the agent's file
+}
+
+// Turn is the turn-taking of an agent.
+type Turn struct {
+	MinSilence    time.Duration `yaml:"min_silence"`
+	MaxSilence    time.Duration `yaml:"max_silence"`
+	DigitsSilence time.Duration `yaml:"digits_silence"`
+	BargeIn       bool          `yaml:"barge_in"`
+	CommitAfter   time.Duration `yaml:"commit_after"`
+	ResumeAfter   time.Duration `yaml:"resume_after"`
+	KeyPause      time.Duration `yaml:"key_pause"`
+}
+
+// Silence is what an agent does with a caller who says nothing.
+type Silence struct {
+	After     time.Duration `yaml:"after"`
+	Reprompts int           `yaml:"reprompts"`
+	Goodbye   string        `yaml:"goodbye"`
+}
+
+// LLM is an agent that a language model answers for.
+type LLM struct {
+	Prompt      string   `yaml:"prompt"`
+	Greeting    string   `yaml:"greeting"` // said as it is; empty lets the model greet
+	Goals       []Goal   `yaml:"goals"`
+	Model       string   `yaml:"model"` // instead of the configured one
+	Temperature *float64 `yaml:"temperature"`
+	MaxTokens   int      `yaml:"max_tokens"` // of one reply; 0 for the engine's default
+}
+
+// Goal is something that the model is to find out; it becomes an Answer.
+type Goal struct {
+	Key   string `yaml:"key"`
+	Kind  Kind   `yaml:"kind"`
+	About string `yaml:"about"` // told to the model
+}
+
+// Settings returns the machine's settings for this agent.
+func (a *Agent) Settings() Settings {
+	s := DefaultSettings(a.Language)
+	s.EndOfTurn.Min = a.Turn.MinSilence
+	s.EndOfTurn.Max = a.Turn.MaxSilence
+	s.EndOfTurn.Digits = a.Turn.DigitsSilence
+	s.BargeIn = a.Turn.BargeIn
+	s.Commit = a.Turn.CommitAfter
+	s.Resume = a.Turn.ResumeAfter
+	s.KeyPause = a.Turn.KeyPause
+	s.SilenceAfter = a.Silence.After
+	s.Reprompts = a.Silence.Reprompts
+	s.Goodbye = a.Silence.Goodbye
+	s.Apology = a.Apology
+	s.Farewell = a.Farewell
+	return s
+}
+
+// defaultAgent is what a file's keys are laid over.
+func defaultAgent() Agent {
+	s := DefaultSettings("en")
+	return Agent{
+		Language: s.Language,
+		Notice:   Notice{Mode: consent.NoticeMode, Wait: 1500 * time.Millisecond},
+		Turn: Turn{
+			MinSilence: s.EndOfTurn.Min, MaxSilence: s.EndOfTurn.Max, DigitsSilence: s.EndOfTurn.Digits,
+			BargeIn: s.BargeIn, CommitAfter: s.Commit, ResumeAfter: s.Resume, KeyPause: s.KeyPause,
+		},
+		Silence:  Silence{After: s.SilenceAfter, Reprompts: s.Reprompts, Goodbye: s.Goodbye},
+		Apology:  s.Apology,
+		Farewell: s.Farewell,
+	}
+}

@@ -1,0 +1,30 @@
+package dialog
+
+import "sidetone/media"
+
+// key takes a key. It interrupts, like a word.
+func (m *Machine) key(e Key) {
+	m.act(CallerTurn{Said: e.Said, Keyed: true})
+	m.quiet.heard(m)
+	m.keys = append(m.keys, e.Said)
+	m.keyed, m.ended = m.now, e.Digit == '#'
+	m.interrupt()
+}
+
+// answerKeys ends the caller's turn when the keys are complete: by '#', by a
+// pause, or at once where a single key is asked for.
+func (m *Machine) answerKeys() {
+	if !m.ended && m.expect != ExpectKey && m.now-m.keyed < media.TicksIn(m.set.KeyPause) {
+		return
+	}
+	m.keepPending()
+	for _, k := range m.keys {
+		m.lines = append(m.lines, Line{Caller: k})
+	}
+	m.keys, m.ended = nil, false
+	if m.ear.open && !m.ear.finalizing {
+		m.takeWords()
+	}
+	m.ear.overtaken = m.ear.finalizing
+	m.start(Keyed)
+}

@@ -1,0 +1,151 @@
+package dialog
+
+import (
+	"sidetone/consent"
+	"sidetone/media"
+)
+
+// phase is how far the conversation has come.
+type phase uint8
+
+const (
+	unopened phase = iota
+	open
+	over
+)
+
+// Machine takes the turns of one call: it decides when the caller's turn has
+// ended, what the agent says next, what an interruption does and when silence
+// has lasted too long. It is a pure function of the events it is given and
+// belongs to one goroutine.
+//
+// A caller who goes on before the agent was heard has not ended the turn: the
+// reply is cancelled without a trace, and the next Input has the earlier words
+// as the caller's lines that end its History (Input.Words joins them).
+type Machine struct {
+	set     Settings
+	lexicon lexicon
+	phase   phase
+	now     media.Tick
+	out     []Action
+
+	ear   ear
+	floor floor
+	reply *reply // of the current turn; nil while it is the caller's
+
+	turn     TurnID       // the newest
+	clip     media.ClipID // the next
+	expect   Expect       // what the last reply asked for
+	failures int          // replies in a row of which nothing was heard
+
+	lines   []Line          // only ever appended to: inputs share it
+	pending []consent.Heard // what the caller said since the last input
+	keys    []consent.Heard // what the caller pressed since the last input
+	keyed   media.Tick      // when the last key was pressed
+	ended   bool            // '#' ended the keys
+	owed    InputKind       // the input whose reply has not been heard; 0 when there is none
+
+	quiet quiet
+}
+
+// NewMachine returns a machine that waits for Opened.
+func NewMachine(s Settings) *Machine {
+	return &Machine{set: s, lexicon: lexiconOf(s.Language), clip: s.FirstClip, quiet: quiet{wait: media.TicksIn(s.SilenceAfter)}}
+}
+
+// Step takes an event and returns what to do, in order.
+func (m *Machine) Step(e Event) []Action {
+	m.now = max(m.now, e.event())
+	if m.phase == over || m.stale(e) {
+		return nil
+	}
+	m.out = nil
+	m.take(e)
+	if m.phase == open {
+		m.advance()
+	}
+	return m.out
+}
+
+// stale reports whether an event belongs to a turn that is no longer wanted.
+// It is the one place where such events are dropped.
+func (m *Machine) stale(e Event) bool {
+	switch e := e.(type) {
+	case Replied:
+		return m.reply == nil || m.reply.cut || e.Turn != m.reply.turn
+	case ReplyEnded:
+		return m.reply == nil || m.reply.cut || e.Turn != m.reply.turn
+	case Played:
+		return m.reply.clip(e.Clip) == nil
+	case SpeakFailed:
+		return m.reply.clip(e.Clip) == nil
+	}
+	return false
+}
+
+// take notes what happened.
+func (m *Machine) take(e Event) {
+	switch e := e.(type) {
+	case Opened:
+		if m.phase == unopened {
+			m.phase, m.quiet.since = open, m.now
+			m.start(Opening)
+		}
+	case SpeechStarted:
+		m.speechStarted(e)
+	case SpeechEnded:
+		m.speechEnded(e)
+	case Words:
+		m.words(e)
+	case Key:
+		m.key(e)
+	case Replied:
+		m.replied(e.Part)
+	case ReplyEnded:
+		m.reply.live = false
+	case Played:
+		m.played(e)
+	case SpeakFailed:
+		m.reply.clip(e.Clip).done = true
+	case HoldSettled:
+		m.floor.settled = m.floor.state == held || m.floor.state == lost
+	case Closed:
+		m.closed()
+	case Passed:
+	}
+}
+
+// advance does what is due as things stand.
+func (m *Machine) advance() {
+	m.contend()
+	m.finalize()
+	m.conclude()
+	if m.phase == open {
+		m.answer()
+		m.prompt()
+	}
+}
+
+func (m *Machine) act(a Action) { m.out = append(m.out, a) }
+
+// observe reports a stage that began at from.
+func (m *Machine) observe(s Stage, from media.Tick) {
+	m.act(Observe{Stage: s, Took: max(0, m.now-from)})
+}
+
+// end ends the call.
+func (m *Machine) end(reason Reason, transfer string) {
+	m.act(End{Reason: reason, Transfer: transfer})
+	m.phase = over
+}
+
+// closed takes the end of the call from outside.
+func (m *Machine) closed() {
+	if r := m.reply; r != nil {
+		if m.floor.state == held || m.floor.state == lost {
+			m.act(Drop{})
+		}
+		m.commit(!r.complete())
+	}
+	m.phase = over
+}

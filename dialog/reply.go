@@ -1,0 +1,219 @@
+package dialog
+
+import (
+	"slices"
+	"strings"
+
+	"sidetone/consent"
+	"sidetone/media"
+)
+
+// afterReply is how close to the end of a reply a word such as "yeah" counts as
+// an answer to it, and no longer as a sign of listening.
+const afterReply = media.TickRate
+
+// reply is the agent's turn: what it says and how much of it was played.
+type reply struct {
+	turn  TurnID
+	kind  InputKind  // what it answers; 0 for the machine's own sentences
+	asked media.Tick // when the replier was asked
+	heard media.Tick // when the caller had fallen silent before that
+
+	live     bool // the replier is at work
+	cut      bool // the caller took the turn; what was played has yet to be settled
+	clips    []clip
+	withheld []Part // sentences that wait until it is clear whose turn it is
+	asides   []consent.Heard
+
+	expect   Expect
+	end      bool
+	reason   Reason
+	transfer string
+}
+
+// clip is a sentence on its way to the caller.
+type clip struct {
+	id             media.ClipID
+	text           string
+	protected      bool
+	from, to       media.Tick // when it was played
+	offset, length media.Tick // played, of length; 0 while that is unknown
+	done           bool
+}
+
+// clip returns the clip of that number, nil when there is none.
+func (r *reply) clip(id media.ClipID) *clip {
+	if r == nil {
+		return nil
+	}
+	i := slices.IndexFunc(r.clips, func(c clip) bool { return c.id == id })
+	if i < 0 {
+		return nil
+	}
+	return &r.clips[i]
+}
+
+// current returns the clip that is being played or will be next, nil when all
+// have been played.
+func (r *reply) current() *clip {
+	i := slices.IndexFunc(r.clips, func(c clip) bool { return !c.done })
+	if i < 0 {
+		return nil
+	}
+	return &r.clips[i]
+}
+
+// complete reports whether everything was said and played.
+func (r *reply) complete() bool { return !r.live && len(r.withheld) == 0 && r.current() == nil }
+
+// text returns what was played.
+func (r *reply) text() string {
+	var played []string
+	for i := range r.clips {
+		if text := r.clips[i].played(); text != "" {
+			played = append(played, text)
+		}
+	}
+	return strings.Join(played, " ")
+}
+
+// span returns the ticks between which it was played.
+func (r *reply) span() (from, to media.Tick) {
+	for i, first := range r.clips {
+		if first.offset > 0 {
+			for _, c := range r.clips[i:] {
+				to = max(to, c.to)
+			}
+			return first.from, to
+		}
+	}
+	return 0, 0
+}
+
+// replied takes a part of the reply.
+func (m *Machine) replied(p Part) {
+	r := m.reply
+	if p.Answer != nil {
+		m.act(Note{Answer: *p.Answer})
+	}
+	r.expect = p.Expect
+	if p.End {
+		r.end, r.reason, r.transfer = true, Completed, p.Transfer
+		if p.Transfer != "" {
+			r.reason = Transferred
+		}
+	}
+	if strings.TrimSpace(p.Sentence) == "" {
+		return
+	}
+	if r.kind == Said && len(r.clips) == 0 && len(r.withheld) == 0 {
+		m.observe(StageLLM, r.asked)
+	}
+	if m.floor.state == awaited {
+		r.withheld = append(r.withheld, p)
+		return
+	}
+	m.say(p.Sentence, p.Protected)
+}
+
+func (m *Machine) say(text string, protected bool) {
+	m.reply.clips = append(m.reply.clips, clip{id: m.clip, text: text, protected: protected})
+	m.act(Say{Turn: m.reply.turn, Clip: m.clip, Text: text})
+	m.clip++
+}
+
+// sayOwn begins a turn in which the machine itself speaks, and ends the call
+// after it where there is a reason.
+func (m *Machine) sayOwn(text string, reason Reason) {
+	m.turn++
+	m.reply = &reply{turn: m.turn, asked: m.now, expect: m.expect, end: reason != "", reason: reason}
+	if text != "" {
+		m.say(text, false)
+	}
+}
+
+// played takes how far a clip was played.
+func (m *Machine) played(e Played) {
+	c := m.reply.clip(e.Clip)
+	c.length = max(c.length, e.Length)
+	c.done = c.done || e.Done
+	if e.Offset <= c.offset {
+		return
+	}
+	if first, _ := m.reply.span(); first == 0 && m.reply.kind == Said {
+		m.act(Observe{Stage: StageTotal, Took: max(0, e.From-m.reply.heard)})
+	}
+	if c.offset == 0 {
+		c.from = e.From
+	}
+	c.to = e.From + e.Offset - c.offset
+	c.offset = e.Offset
+}
+
+// conclude ends the agent's turn when it was played to its end, or was cut and
+// all that was played is known.
+func (m *Machine) conclude() {
+	r := m.reply
+	switch {
+	case r == nil:
+		return
+	case r.cut:
+		if m.floor.state == lost && !m.floor.settled {
+			return
+		}
+		if m.floor.state == lost {
+			m.act(Drop{})
+		}
+		m.commit(true)
+		return
+	case !r.complete():
+		return
+	}
+	if m.floor.state == held {
+		m.act(Resume{}) // nothing is left to be held
+	}
+	heard := m.commit(false)
+	for _, said := range r.asides {
+		if from, _ := said.Span(); from >= m.quiet.since-afterReply {
+			m.pending = append(m.pending, said)
+		}
+	}
+	switch {
+	case r.end:
+		m.end(r.reason, r.transfer)
+	case heard == "":
+		m.apologise()
+	case r.kind != 0:
+		m.failures = 0
+	}
+}
+
+// commit puts what was played of the agent's turn into the transcript and the
+// history, and gives the turn to the caller. A turn of which nothing was heard
+// leaves no trace.
+func (m *Machine) commit(interrupted bool) (heard string) {
+	r := m.reply
+	m.reply, m.floor = nil, floor{}
+	m.quiet.since, m.quiet.wait = m.now, media.TicksIn(m.set.SilenceAfter)
+	heard = r.text()
+	if heard == "" {
+		return ""
+	}
+	from, to := r.span()
+	m.act(AgentTurn{Turn: r.turn, From: from, To: to, Text: heard, Interrupted: interrupted})
+	m.lines = append(m.lines, Line{Agent: heard})
+	m.expect, m.owed = r.expect, 0
+	m.quiet.since = to
+	return heard
+}
+
+// apologise speaks for a replier or a voice that failed; the second time in a
+// row it ends the call.
+func (m *Machine) apologise() {
+	m.failures++
+	if m.failures == 1 {
+		m.sayOwn(m.set.Apology, "")
+		return
+	}
+	m.sayOwn(m.set.Farewell, ReplyLost)
+}

@@ -1,0 +1,162 @@
+package dialog
+
+import "sidetone/media"
+
+// finalLost is how long a final may take. One that has not come by then is
+// taken as empty, so that a recogniser in trouble leaves nobody in silence.
+const finalLost = 4 * media.TickRate
+
+// ear is what the machine knows of the caller's speech.
+type ear struct {
+	speaking bool
+	began    media.Tick // when the call saw the newest speech begin
+	from, to media.Tick // of the newest speech
+
+	open       bool       // there was speech since the last Finalize
+	since      media.Tick // open: its begin
+	partial    string
+	finalizing bool       // a final is on its way
+	finalized  media.Tick // when it was asked for
+	length     media.Tick // of the speech that it is of
+	overtaken  bool       // the caller pressed keys instead: the final is not to be answered
+}
+
+// busy reports whether the caller's turn may still go on.
+func (e *ear) busy() bool { return e.speaking || e.open || e.finalizing }
+
+func (m *Machine) speechStarted(e SpeechStarted) {
+	m.ear.hear(e.From)
+	m.ear.speaking, m.ear.began, m.ear.from = true, m.now, e.From
+}
+
+func (m *Machine) speechEnded(e SpeechEnded) {
+	m.ear.hear(e.To)
+	m.ear.speaking, m.ear.to = false, e.To
+}
+
+// hear opens the caller's turn. Speech may have begun before the conversation
+// was opened, and then only its end is seen.
+func (e *ear) hear(from media.Tick) {
+	if !e.open {
+		e.open, e.since, e.partial = true, from, ""
+	}
+}
+
+// patience is the silence that ends the caller's turn.
+func (m *Machine) patience() media.Tick {
+	expect := m.expect
+	if m.reply != nil {
+		expect = m.reply.expect
+	}
+	switch {
+	case expect == ExpectDigits:
+		return media.TicksIn(m.set.EndOfTurn.Digits)
+	case m.lexicon.goesOn(m.ear.partial):
+		return media.TicksIn(m.set.EndOfTurn.Max)
+	}
+	return media.TicksIn(m.set.EndOfTurn.Min)
+}
+
+// finalize ends the caller's turn when the silence has lasted long enough. It
+// takes the words of speech without a pause now and then, before recognition
+// would lose its beginning; the turn goes on then.
+func (m *Machine) finalize() {
+	e := &m.ear
+	switch {
+	case e.finalizing:
+		if m.now-e.finalized >= finalLost {
+			e.finalizing, e.overtaken = false, false
+		}
+	case e.open && e.speaking && m.now-e.since >= media.TicksIn(m.set.EndOfTurn.Longest):
+		e.length = m.now - e.since
+		m.takeWords()
+	case e.open && !e.speaking && m.now-e.to >= m.patience():
+		e.length = e.to - e.since
+		m.observe(StageEndpoint, e.to)
+		m.takeWords()
+	}
+}
+
+// takeWords asks for the final words of the open turn.
+func (m *Machine) takeWords() {
+	e := &m.ear
+	e.open, e.since, e.partial = e.speaking, m.now, ""
+	e.finalizing, e.finalized = true, m.now
+	m.act(Finalize{At: m.now})
+}
+
+// words takes what recognition made of the caller's turn.
+func (m *Machine) words(e Words) {
+	if !e.Final {
+		// Until the final has come, partials are of the turn that it ends.
+		if !m.ear.finalizing {
+			m.ear.partial = e.Said.String()
+		}
+		return
+	}
+	overtaken := m.ear.overtaken
+	if m.ear.finalizing {
+		m.observe(StageSTT, m.ear.finalized)
+	}
+	m.ear.finalizing, m.ear.overtaken = false, false
+	said := e.Said.String()
+	if len(wordsOf(said)) == 0 {
+		m.misheard()
+		return
+	}
+	m.act(CallerTurn{Said: e.Said, Confidence: e.Confidence})
+	m.quiet.heard(m)
+	switch {
+	case overtaken:
+	case m.reply != nil && m.floor.state != lost && m.lexicon.backChannel(said):
+		m.reply.asides = append(m.reply.asides, e.Said)
+	default:
+		m.pending = append(m.pending, e.Said)
+		m.interrupt()
+	}
+}
+
+// answer asks the replier when the caller's turn is over.
+func (m *Machine) answer() {
+	switch {
+	case m.reply != nil:
+	case len(m.keys) > 0:
+		m.answerKeys()
+	case m.ear.busy():
+	case len(m.pending) > 0:
+		m.keepPending()
+		m.start(Said)
+	case m.owed != 0:
+		m.start(m.owed)
+	}
+}
+
+// keepPending puts what the caller said into the history.
+func (m *Machine) keepPending() {
+	for _, said := range m.pending {
+		m.lines = append(m.lines, Line{Caller: said})
+	}
+	m.pending = nil
+}
+
+// start begins the agent's turn by asking the replier. An input of words or
+// keys is the last line of the history.
+func (m *Machine) start(kind InputKind) {
+	m.turn++
+	in := Input{Turn: m.turn, Kind: kind}
+	n := len(m.lines)
+	switch kind {
+	case Said, Keyed:
+		n--
+		in.Said = m.lines[n].Caller
+	case Silent:
+		in.Silence = m.quiet.times
+	}
+	in.History = m.lines[:n:n]
+	m.reply = &reply{turn: m.turn, kind: kind, live: true, asked: m.now, heard: m.ear.to, expect: m.expect}
+	m.owed = 0
+	if kind != Silent {
+		m.owed = kind
+	}
+	m.act(StartReply{Input: in})
+}

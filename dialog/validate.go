@@ -1,0 +1,146 @@
+package dialog
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"sidetone/consent"
+)
+
+// ScriptLanguages are the languages in which a script understands answers.
+var ScriptLanguages = []string{"en"}
+
+// faults collects what is wrong with a file, each with the path of its key.
+type faults []error
+
+func (f *faults) add(path, format string, args ...any) {
+	*f = append(*f, fmt.Errorf("%w: %s: %s", ErrAgent, path, fmt.Sprintf(format, args...)))
+}
+
+func (f faults) err() error { return errors.Join(f...) }
+
+var (
+	agentName    = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+	languageTag  = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
+	answerKey    = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+	noticeEnding = []string{".mp3", ".wav"}
+)
+
+func (a *Agent) validate() error {
+	var f faults
+	if !agentName.MatchString(a.Name) {
+		f.add("name", "%q is no name: use a to z, 0 to 9, - and _", a.Name)
+	}
+	if !languageTag.MatchString(a.Language) {
+		f.add("language", "%q is no language tag such as en or en-US", a.Language)
+	}
+	a.Notice.validate(&f)
+	a.Turn.validate(&f)
+	between(&f, "silence.after", a.Silence.After, time.Second, 5*time.Minute)
+	if a.Silence.Reprompts < 0 || a.Silence.Reprompts > 10 {
+		f.add("silence.reprompts", "%d is not between 0 and 10", a.Silence.Reprompts)
+	}
+	for path, text := range map[string]string{"silence.goodbye": a.Silence.Goodbye, "apology": a.Apology, "farewell": a.Farewell} {
+		if strings.TrimSpace(text) == "" {
+			f.add(path, "a text is needed")
+		}
+	}
+	switch {
+	case (a.Script == nil) == (a.LLM == nil):
+		f.add("script, llm", "exactly one of them is needed")
+	case a.Script != nil:
+		if base, _, _ := strings.Cut(a.Language, "-"); !slices.Contains(ScriptLanguages, base) {
+			f.add("language", "a script understands %s only, not %s; use llm", strings.Join(ScriptLanguages, ", "), a.Language)
+		}
+		a.Script.validate(&f)
+	default:
+		a.LLM.validate(&f)
+	}
+	slices.SortFunc(f, func(x, y error) int { return strings.Compare(x.Error(), y.Error()) })
+	return f.err()
+}
+
+func (n *Notice) validate(f *faults) {
+	if _, _, err := consent.ParseMode(string(n.Mode)); err != nil {
+		f.add("notice.mode", "%v", err)
+	}
+	between(f, "notice.wait", n.Wait, 500*time.Millisecond, 10*time.Second)
+	if len(n.Parts) == 0 {
+		f.add("notice.parts", "a caller must be told what answers: at least one part is needed")
+	}
+	kinds := map[consent.PartKind]bool{}
+	for i, p := range n.Parts {
+		path := fmt.Sprintf("notice.parts[%d]", i)
+		kinds[p.Kind] = true
+		if !slices.Contains(consent.PartKinds, p.Kind) {
+			f.add(path+".kind", "unknown kind %q, want one of %v", p.Kind, consent.PartKinds)
+		}
+		if strings.TrimSpace(p.Text) == "" {
+			f.add(path+".text", "a text is needed, also of a file: it is what the transcript shows")
+		}
+		if p.File != "" && !slices.Contains(noticeEnding, strings.ToLower(filepath.Ext(p.File))) {
+			f.add(path+".file", "%q is neither .mp3 nor .wav", p.File)
+		}
+	}
+	if len(n.Parts) > 0 && n.Mode != consent.NoRecord && !kinds[consent.PartRecording] {
+		f.add("notice.parts", "mode %s records, so a part of kind %s must say so", n.Mode, consent.PartRecording)
+	}
+}
+
+func (t *Turn) validate(f *faults) {
+	between(f, "turn.min_silence", t.MinSilence, 100*time.Millisecond, 5*time.Second)
+	between(f, "turn.max_silence", t.MaxSilence, t.MinSilence, 10*time.Second)
+	between(f, "turn.digits_silence", t.DigitsSilence, t.MinSilence, 10*time.Second)
+	between(f, "turn.commit_after", t.CommitAfter, 100*time.Millisecond, 5*time.Second)
+	between(f, "turn.resume_after", t.ResumeAfter, 100*time.Millisecond, 5*time.Second)
+	between(f, "turn.key_pause", t.KeyPause, 500*time.Millisecond, 30*time.Second)
+}
+
+func (l *LLM) validate(f *faults) {
+	if strings.TrimSpace(l.Prompt) == "" {
+		f.add("llm.prompt", "a text is needed")
+	}
+	if l.Temperature != nil && (*l.Temperature < 0 || *l.Temperature > 2) {
+		f.add("llm.temperature", "%v is not between 0 and 2", *l.Temperature)
+	}
+	if l.MaxTokens < 0 {
+		f.add("llm.max_tokens", "%d is negative", l.MaxTokens)
+	}
+	seen := map[string]bool{}
+	for i, g := range l.Goals {
+		path := fmt.Sprintf("llm.goals[%d]", i)
+		checkKey(f, path, g.Key, seen)
+		checkKind(f, path, g.Kind)
+		if strings.TrimSpace(g.About) == "" {
+			f.add(path+".about", "a text is needed")
+		}
+	}
+}
+
+func between(f *faults, path string, d, least, most time.Duration) {
+	if d < least || d > most {
+		f.add(path, "%v is not between %v and %v", d, least, most)
+	}
+}
+
+// checkKey checks the key of an answer, which must be the only one of its name.
+func checkKey(f *faults, path, key string, seen map[string]bool) {
+	switch {
+	case !answerKey.MatchString(key) || key == Goodbye:
+		f.add(path+".key", "%q is no key: use a to z, 0 to 9 and _, and not %q", key, Goodbye)
+	case seen[key]:
+		f.add(path+".key", "%q is used twice", key)
+	}
+	seen[key] = true
+}
+
+func checkKind(f *faults, path string, k Kind) {
+	if !slices.Contains(Kinds, k) {
+		f.add(path+".kind", "unknown kind %q, want one of %v", k, Kinds)
+	}
+}
