@@ -1,0 +1,145 @@
+package recorder
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"sidetone/media"
+	"sidetone/seal"
+)
+
+// Ending says how a take ends.
+type Ending struct {
+	At      media.Tick // where the call or the grant ended; the file is filled with silence up to it
+	Outcome string     // the call's result
+	Reason  string     //
+}
+
+// Summary is what a take has come to.
+type Summary struct {
+	Bytes    int64 // length of the file
+	Segments int
+	Notes    int
+	Complete bool     // all that was handed over is in it
+	Missing  []string // why not
+}
+
+// words collects what a notes spool holds.
+type words struct {
+	lines   []byte // JSON lines
+	notes   int
+	anchors []Anchor
+}
+
+func (w *words) keep(kind byte, _ int64, data []byte) {
+	switch kind {
+	case kindNote:
+		w.lines = append(w.lines, data...)
+		w.notes++
+	case kindAnchor:
+		var a Anchor
+		if json.Unmarshal(data, &a) == nil {
+			w.anchors = append(w.anchors, a)
+		}
+	}
+}
+
+// conclude seals what is known of a take whose audio is all sealed, signs its
+// manifest and hands both to the uploader. notes is its spool file, open and
+// complete, or nil.
+func (t *take) conclude(e Ending, notes *spoolFile, crashed bool) (Summary, error) {
+	w := words{}
+	if notes != nil {
+		_, damage, err := notes.read(nil, w.keep)
+		if err != nil {
+			return Summary{}, err
+		}
+		if damage != nil {
+			t.gaps.add(Gap{Reason: GapDamaged, At: t.Origin, End: t.Origin})
+		}
+	}
+	m := Manifest{
+		Version: formatVersion, Call: t.Call, Take: t.Take, Epoch: t.Epoch,
+		Started: t.Started, Origin: t.Origin, Rate: t.Rate, Coding: t.Coding, Channels: int(tracks),
+		Header: len(t.header), Segments: t.segments,
+		Incomplete: t.gaps.reasons(), Outcome: e.Outcome, Reason: e.Reason, Played: t.Played,
+	}
+	if crashed {
+		m.Incomplete = append(m.Incomplete, Crashed)
+	}
+	m.Complete = len(m.Incomplete) == 0
+	for _, g := range t.segments {
+		m.Length += g.Length
+	}
+	var objects []object
+	if w.notes > 0 {
+		o, err := t.sealObject(notesFile, NotesObject(t.Call, t.Take), w.lines, t.Text)
+		if err != nil {
+			return Summary{}, err
+		}
+		m.Notes = &Sealed{o.size, o.sha256}
+		objects = append(objects, o)
+	}
+	meta, err := json.Marshal(Meta{Version: formatVersion, Gaps: t.gaps,
+		Anchors: append([]Anchor{{t.Origin, t.Started}}, w.anchors...)})
+	if err != nil {
+		return Summary{}, fmt.Errorf("recorder: meta: %w", err)
+	}
+	o, err := t.sealObject(metaFile, MetaObject(t.Call, t.Take), meta, t.Audio, t.Text)
+	if err != nil {
+		return Summary{}, err
+	}
+	m.Meta = Sealed{o.size, o.sha256}
+	objects = append(objects, o)
+	b, err := signManifest(m, t.spool.node)
+	if err != nil {
+		return Summary{}, err
+	}
+	if o, err = t.write(manifestFile, ManifestObject(t.Call, t.Take), b); err != nil {
+		return Summary{}, err
+	}
+	if err := t.syncDir(); err != nil {
+		return Summary{}, err
+	}
+	if notes != nil {
+		size := notes.end
+		if err := notes.wipe(); err != nil {
+			return Summary{}, err
+		}
+		t.account(-size)
+	}
+	o.last = true
+	for _, o := range append(objects, o) {
+		t.outbox.add(o)
+	}
+	return Summary{Bytes: m.Length, Segments: len(m.Segments), Notes: w.notes, Complete: m.Complete, Missing: m.Incomplete}, nil
+}
+
+func (t *take) sealObject(name, key string, plain []byte, to ...seal.Recipient) (object, error) {
+	b, err := seal.Seal(nil, plain, to...)
+	if err != nil {
+		return object{}, err
+	}
+	return t.write(name, key, b)
+}
+
+// syncDir has everything that was written for the manifest on disk, before the
+// words are wiped from the spool.
+func (t *take) syncDir() error {
+	for _, name := range [...]string{notesFile, metaFile, manifestFile, "."} {
+		f, err := os.Open(t.path(name))
+		if os.IsNotExist(err) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("recorder: spool: %w", err)
+		}
+		err = f.Sync()
+		f.Close()
+		if err != nil {
+			return fmt.Errorf("recorder: spool: %w", err)
+		}
+	}
+	return nil
+}

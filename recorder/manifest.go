@@ -1,0 +1,130 @@
+package recorder
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"sidetone/media"
+	"sidetone/seal"
+)
+
+// ErrManifest means a manifest that is malformed or contradicts itself.
+var ErrManifest = errors.New("recorder: malformed manifest")
+
+// Manifest lists the objects of a take. It lies open: ids, lengths, hashes and
+// times, and nothing that was said. What is signed is the manifest without the
+// line of its signature: "grep -v '^  \"signature\": ' manifest.json".
+type Manifest struct {
+	Version    int        `json:"version"`
+	Call       string     `json:"call"`
+	Take       string     `json:"take"`
+	Epoch      string     `json:"epoch"`   // of the operator's key that the take's keys are wrapped to
+	Started    time.Time  `json:"started"` // wall time of Origin
+	Origin     media.Tick `json:"origin"`  // the tick of the first sample
+	Rate       int        `json:"rate"`
+	Coding     string     `json:"coding"`
+	Channels   int        `json:"channels"`
+	Header     int        `json:"header"` // bytes of the file before the first sample
+	Length     int64      `json:"length"` // bytes of the file
+	Segments   []Segment  `json:"segments"`
+	Notes      *Sealed    `json:"notes,omitempty"` // none where nothing was said
+	Meta       Sealed     `json:"meta"`
+	Complete   bool       `json:"complete"`             // all that was handed to the recorder is in it
+	Incomplete []string   `json:"incomplete,omitempty"` // why not: a GapReason, or "crashed"
+	Outcome    string     `json:"outcome"`              // how the call ended
+	Reason     string     `json:"reason"`
+	Played     string     `json:"played,omitempty"` // how it is known what was played: mark, stats or estimate
+	Node       string     `json:"node"`             // the key that signs, base64
+	Signature  string     `json:"signature"`        // Ed25519, base64
+}
+
+// Crashed is the reason, and one of the reasons why a manifest is incomplete,
+// of a take that recovery had to finish.
+const Crashed = "crashed"
+
+const signatureLine = "\n  \"signature\": \""
+
+// signManifest returns the manifest as it is stored.
+func signManifest(m Manifest, node *seal.Node) ([]byte, error) {
+	m.Node = base64.StdEncoding.EncodeToString(node.PublicKey())
+	m.Signature = ""
+	if m.Segments == nil {
+		m.Segments = []Segment{}
+	}
+	b, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("recorder: manifest: %w", err)
+	}
+	b = append(b, '\n')
+	at := bytes.LastIndex(b, []byte(signatureLine))
+	rest := b[at+len(signatureLine)+1:] // after the closing quote
+	signed := append(b[:at:at], rest...)
+	signature := base64.StdEncoding.EncodeToString(node.Sign(signed))
+	out := append(b[:at:at], signatureLine...)
+	return append(append(append(out, signature...), '"'), rest...), nil
+}
+
+// ParseManifest parses a stored manifest and checks that it fits together, and
+// that one of the trusted keys signed it.
+func ParseManifest(b []byte, trusted ...ed25519.PublicKey) (*Manifest, error) {
+	m, signed, signature, err := parseManifest(b)
+	if err != nil {
+		return nil, err
+	}
+	if err := seal.Verify(signed, signature, trusted...); err != nil {
+		return nil, fmt.Errorf("manifest of %s %s: %w", m.Call, m.Take, err)
+	}
+	return m, nil
+}
+
+func parseManifest(b []byte) (m *Manifest, signed, signature []byte, err error) {
+	before, after, ok := bytes.Cut(b, []byte(signatureLine))
+	line, rest, _ := bytes.Cut(after, []byte("\"\n"))
+	if !ok || string(rest) != "}\n" {
+		return nil, nil, nil, fmt.Errorf("%w: no signature on its last line", ErrManifest)
+	}
+	signature, err = base64.StdEncoding.Strict().DecodeString(string(line))
+	if err != nil || strings.ContainsAny(string(line), "\r\n") {
+		return nil, nil, nil, fmt.Errorf("%w: signature is not base64", ErrManifest)
+	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	m = new(Manifest)
+	if err := dec.Decode(m); err != nil {
+		return nil, nil, nil, fmt.Errorf("%w: %w", ErrManifest, err)
+	}
+	if err := m.check(); err != nil {
+		return nil, nil, nil, err
+	}
+	return m, append(before[:len(before):len(before)], "\n}\n"...), signature, nil
+}
+
+// check holds what the manifest says against itself.
+func (m *Manifest) check() error {
+	if m.Version != formatVersion {
+		return fmt.Errorf("%w: version %d", ErrManifest, m.Version)
+	}
+	if err := checkIDs(m.Call, m.Take, m.Epoch); err != nil {
+		return fmt.Errorf("%w: %w", ErrManifest, err)
+	}
+	var end int64
+	for i, g := range m.Segments {
+		switch {
+		case g.Seq != i+1:
+			return fmt.Errorf("%w: segment %d is numbered %d", ErrManifest, i+1, g.Seq)
+		case g.Offset != end || g.Length <= 0 || g.Length > m.Length-end:
+			return fmt.Errorf("%w: segment %d does not follow the one before", ErrManifest, g.Seq)
+		}
+		end += g.Length
+	}
+	if end != m.Length {
+		return fmt.Errorf("%w: segments end at %d of %d bytes", ErrManifest, end, m.Length)
+	}
+	return nil
+}

@@ -1,0 +1,286 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"sidetone/seal"
+)
+
+// The results of recovering a take: metric labels.
+const (
+	recoveredWhole = "complete" // only uploads were missing
+	recoveredCut   = "cut"      // finished as crashed
+	recoveredNot   = "failed"   // still on the spool, or put aside
+)
+
+// Recovery is what Recover did.
+type Recovery struct {
+	Complete int // takes of which only uploads were missing
+	Cut      int // takes that were cut short and are finished now
+	Failed   int // takes that stay on the spool, or are put aside
+}
+
+// recoverEvery is how often Run looks for takes that nobody drives.
+const recoverEvery = time.Minute
+
+// leftover is a take that nobody drives; take is nil if it is not open.
+type leftover struct {
+	dir  string
+	take *take
+}
+
+// leave gives a take to Recover.
+func (s *Spool) leave(l leftover) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leftover = append(s.leftover, l)
+}
+
+// keepRecovering recovers what is left behind while the process runs.
+func (s *Spool) keepRecovering(ctx context.Context) {
+	tick := time.NewTicker(recoverEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if _, err := s.Recover(ctx); err != nil && ctx.Err() == nil {
+				s.log.Error("takes cannot be recovered now", "error", err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Recover finishes the takes that nobody drives: those that were on the spool
+// when it was opened, and those whose Finish failed since. Run does so each
+// minute; call it at the start, to know. It seals what is
+// there, writes a manifest that says that it is not complete, and hands all to
+// the uploader. What is damaged is put aside, and the rest recovered. The error
+// joins those of the takes that failed.
+func (s *Spool) Recover(ctx context.Context) (Recovery, error) {
+	s.mu.Lock()
+	left := s.leftover
+	s.leftover = nil
+	s.mu.Unlock()
+	var (
+		rec  Recovery
+		errs []error
+	)
+	for i, l := range left {
+		if ctx.Err() != nil {
+			for _, l := range left[i:] {
+				s.leave(l)
+			}
+			return rec, errors.Join(append(errs, ctx.Err())...)
+		}
+		result, err := s.recoverTake(l)
+		switch result {
+		case recoveredWhole:
+			rec.Complete++
+		case recoveredCut:
+			rec.Cut++
+		case recoveredNot:
+			rec.Failed++
+			errs = append(errs, fmt.Errorf("%s: %w", filepath.Base(l.dir), err))
+		}
+		if result != "" {
+			s.metrics.recovered.WithLabelValues(result).Inc()
+		}
+	}
+	return rec, errors.Join(errs...)
+}
+
+// recoverTake recovers one take. The result is empty for one that had not
+// begun.
+func (s *Spool) recoverTake(l leftover) (result string, err error) {
+	if l.take == nil {
+		if _, err := os.Stat(filepath.Join(l.dir, headFile)); errors.Is(err, fs.ErrNotExist) {
+			return "", os.RemoveAll(l.dir) // Begin never returned: nothing was recorded
+		}
+		if l.take, err = openTake(s, l.dir); err != nil {
+			return recoveredNot, errors.Join(err, s.quarantine(l.dir, filepath.Base(l.dir), err))
+		}
+	}
+	if result, err = l.take.recover(); err != nil {
+		s.leave(l)
+		return recoveredNot, err
+	}
+	return result, nil
+}
+
+// recover brings the take to its manifest and hands all of it to the uploader.
+func (t *take) recover() (string, error) {
+	for _, c := range seal.Classes {
+		if err := t.offer(keyFile(c), KeyObject(t.Epoch, t.Call, t.Take, c), false); err != nil {
+			return "", err
+		}
+	}
+	for _, g := range t.segments {
+		if err := t.settleSegment(g); err != nil {
+			return "", err
+		}
+	}
+	if _, err := os.Stat(t.path(manifestFile)); err == nil {
+		return recoveredWhole, t.recoverUploads()
+	}
+	files, end, err := t.openSpools()
+	defer func() {
+		for _, f := range files {
+			f.file.Close() // closed already where it was sealed
+		}
+	}()
+	if err != nil {
+		return "", err
+	}
+	if err := t.sealSpools(files, end); err != nil {
+		return "", err
+	}
+	notes, err := t.openSpool(notesSpool, t.Text, func(byte, int64, []byte) {})
+	if err != nil {
+		return "", err
+	}
+	_, err = t.conclude(Ending{Reason: Crashed}, notes, true)
+	return recoveredCut, err
+}
+
+// recoverUploads hands over what is left of a take that had its manifest.
+func (t *take) recoverUploads() error {
+	if err := wipePath(t.path(notesSpool)); err != nil {
+		return err
+	}
+	if err := t.offer(notesFile, NotesObject(t.Call, t.Take), false); err != nil {
+		return err
+	}
+	if err := t.offer(metaFile, MetaObject(t.Call, t.Take), false); err != nil {
+		return err
+	}
+	return t.offer(manifestFile, ManifestObject(t.Call, t.Take), true)
+}
+
+// offer puts a file of the take into the outbox, if it is still there: if not,
+// it is stored.
+func (t *take) offer(name, key string, last bool) error {
+	b, err := os.ReadFile(t.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("recorder: recover: %w", err)
+	}
+	t.outbox.add(newObject(key, t.path(name), b, last))
+	return nil
+}
+
+// openSpools opens the spool files of the segments that are not sealed, and
+// finds where the audio ends.
+func (t *take) openSpools() (files map[int]*spoolFile, end int64, err error) {
+	paths, err := filepath.Glob(t.path("[0-9]*.spool"))
+	if err != nil {
+		return nil, 0, fmt.Errorf("recorder: recover: %w", err)
+	}
+	files = make(map[int]*spoolFile)
+	for _, path := range paths {
+		name := filepath.Base(path)
+		seq, err := strconv.Atoi(strings.TrimSuffix(name, ".spool"))
+		if err != nil || seq <= len(t.segments) || seq > t.seq(t.samples(longest)) {
+			continue
+		}
+		f, err := t.openSpool(name, t.Audio, func(kind byte, pos int64, data []byte) {
+			if _, to := t.span(seq); Track(kind) < tracks {
+				end = max(end, min(to, pos+int64(len(data))/t.width()))
+			}
+		})
+		if err != nil {
+			return files, 0, err
+		}
+		if f != nil {
+			files[seq] = f
+		}
+	}
+	return files, end, nil
+}
+
+// openSpool opens a spool file of the take and gives its records to keep. Where
+// some are damaged, a copy is put aside that only the take's own key opens; a
+// file that cannot be opened is put aside itself. It returns nil for that and
+// for a file that is not there, or empty.
+func (t *take) openSpool(name string, own seal.Recipient, keep func(byte, int64, []byte)) (*spoolFile, error) {
+	info, err := os.Stat(t.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil && info.Size() == 0 {
+		return nil, os.Remove(t.path(name))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("recorder: recover: %w", err)
+	}
+	aside := t.Call + "." + t.Take + "." + name
+	f, err := openSpoolFile(t.path(name), t.spool.node.Identity())
+	if errors.Is(err, ErrSpoolFile) {
+		t.gaps.add(Gap{Reason: GapDamaged, At: t.Origin, End: t.Origin})
+		t.account(-info.Size())
+		return nil, t.spool.quarantine(t.path(name), aside, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	_, damage, err := f.read(nil, keep)
+	if err == nil && damage != nil {
+		t.gaps.add(Gap{Reason: GapDamaged, At: t.Origin, End: t.Origin})
+		err = t.putAside(f, aside, own, damage)
+	}
+	if err != nil {
+		f.file.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// putAside keeps a copy of a damaged spool file whose head is wrapped to the
+// take's own key alone, so that erasing that key erases the copy.
+func (t *take) putAside(f *spoolFile, name string, own seal.Recipient, damage error) error {
+	wrapped, err := f.key.Wrap(own)
+	if err != nil {
+		return err
+	}
+	b := make([]byte, f.end)
+	if _, err := f.file.ReadAt(b, 0); err != nil {
+		return fmt.Errorf("recorder: quarantine: %w", err)
+	}
+	_, records, err := parseSpoolHead(b)
+	if err != nil {
+		return err
+	}
+	tmp := t.path(unfinished("aside"))
+	if err := os.WriteFile(tmp, append(appendSpoolHead(nil, wrapped), records...), 0o600); err != nil {
+		return fmt.Errorf("recorder: quarantine: %w", err)
+	}
+	return t.spool.quarantine(tmp, name, damage)
+}
+
+// sealSpools seals all that follows the segments sealed before.
+func (t *take) sealSpools(files map[int]*spoolFile, end int64) error {
+	var w sealer
+	for {
+		seq := len(t.segments) + 1
+		from, to := t.span(seq)
+		if from >= end {
+			return nil
+		}
+		res := w.seal(sealJob{take: t, seq: seq, end: min(to, end), spool: files[seq]})
+		if res.err != nil {
+			return res.err
+		}
+		t.segments = append(t.segments, res.segment)
+	}
+}

@@ -1,0 +1,165 @@
+package recorder
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"sidetone/seal"
+)
+
+// Segment is a sealed byte range of the file: a line of the manifest.
+type Segment struct {
+	Seq    int   `json:"seq"`    // from 1, without a hole
+	Offset int64 `json:"offset"` // of its first byte in the file
+	Length int64 `json:"length"` // of its bytes in the file
+	Sealed
+}
+
+// Sealed is what is known of a sealed object without opening it.
+type Sealed struct {
+	Size   int64  `json:"size"`
+	SHA256 Digest `json:"sha256"`
+}
+
+// Digest is a SHA-256, written in hexadecimal.
+type Digest [sha256.Size]byte
+
+// String returns the hexadecimal form.
+func (d Digest) String() string { return hex.EncodeToString(d[:]) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (d Digest) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Digest) UnmarshalText(b []byte) error {
+	if len(b) != hex.EncodedLen(len(d)) {
+		return fmt.Errorf("recorder: digest of %d characters", len(b))
+	}
+	_, err := hex.Decode(d[:], b)
+	return err
+}
+
+// sealer seals segments. It keeps its buffers, so that a recorded call needs
+// none of its own; it belongs to one goroutine.
+type sealer struct{ file, plain, sealed []byte }
+
+// sealJob asks a sealer for segment seq of a take, from its start to position
+// end. spool is its spool file, open and complete, or nil for all silence.
+type sealJob struct {
+	take  *take
+	seq   int
+	end   int64
+	spool *spoolFile
+	done  chan<- sealResult // of capacity 1
+}
+
+type sealResult struct {
+	segment Segment
+	damage  error // of the spool file: what could be read is in the segment
+	err     error // nothing was sealed, and the spool file is as it was
+}
+
+// seal does a job. In this order, so that a crash in between loses nothing and
+// leaves no doubt: the sealed file under a passing name, the line in the
+// journal, the sealed file's own name, the end of the spool file and its key.
+func (w *sealer) seal(j sealJob) sealResult {
+	started := time.Now()
+	t := j.take
+	w.plain = t.blank(w.plain, j.seq, j.end)
+	damage, err := w.read(j)
+	if err != nil {
+		return sealResult{err: err}
+	}
+	w.sealed, err = seal.Seal(w.sealed[:0], w.plain, t.Audio)
+	if err != nil {
+		return sealResult{err: err}
+	}
+	from, _ := t.span(j.seq)
+	g := Segment{Seq: j.seq, Offset: t.offset(from), Length: int64(len(w.plain)),
+		Sealed: Sealed{int64(len(w.sealed)), sha256.Sum256(w.sealed)}}
+	if j.seq == 1 {
+		g.Offset = 0
+	}
+	if err := t.keepSegment(g, w.sealed); err != nil {
+		return sealResult{err: err}
+	}
+	if j.spool != nil {
+		size := j.spool.end
+		if err := j.spool.wipe(); err != nil {
+			t.spool.log.Error("a sealed spool file could not be wiped", "call", t.Call, "take", t.Take, "error", err)
+		}
+		t.account(-size)
+	}
+	t.spool.metrics.segments.Inc()
+	t.spool.metrics.sealSeconds.Observe(time.Since(started).Seconds())
+	return sealResult{segment: g, damage: damage}
+}
+
+// read lays the records of the job's spool file into w.plain.
+func (w *sealer) read(j sealJob) (damage, err error) {
+	if j.spool == nil {
+		return nil, nil
+	}
+	w.file, damage, err = j.spool.read(w.file, func(kind byte, pos int64, data []byte) {
+		if Track(kind) < tracks {
+			j.take.place(w.plain, j.seq, Track(kind), pos, data)
+		}
+	})
+	return damage, err
+}
+
+// keepSegment puts a sealed segment into the take and the outbox.
+func (t *take) keepSegment(g Segment, b []byte) error {
+	name := segmentFile(g.Seq)
+	f, err := os.OpenFile(t.path(unfinished(name)), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("recorder: spool: %w", err)
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(fmt.Errorf("recorder: spool: %w", err), os.Remove(f.Name()))
+	}
+	n, err := t.journal.append(journalLine{Segment: &g})
+	if err = errors.Join(err, t.journal.Sync()); err != nil {
+		return fmt.Errorf("recorder: journal: %w", err)
+	}
+	if err := os.Rename(f.Name(), t.path(name)); err != nil {
+		return fmt.Errorf("recorder: spool: %w", err)
+	}
+	t.account(g.Size + int64(n))
+	t.outbox.add(object{key: SegmentObject(t.Call, t.Take, g.Seq), path: t.path(name),
+		size: g.Size, sha256: g.SHA256, sealed: time.Now()})
+	return nil
+}
+
+// settleSegment finds out what a crash left of a journalled segment: a file to
+// upload, or nothing, which means that it is stored. It removes what the crash
+// kept from being removed.
+func (t *take) settleSegment(g Segment) error {
+	name := segmentFile(g.Seq)
+	b, err := os.ReadFile(t.path(unfinished(name)))
+	if err == nil && sha256.Sum256(b) == g.SHA256 {
+		err = os.Rename(t.path(unfinished(name)), t.path(name))
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("recorder: recover: %w", err)
+	}
+	if err := wipePath(t.path(segmentSpool(g.Seq))); err != nil {
+		return err
+	}
+	info, err := os.Stat(t.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("recorder: recover: %w", err)
+	}
+	t.outbox.add(object{key: SegmentObject(t.Call, t.Take, g.Seq), path: t.path(name),
+		size: g.Size, sha256: g.SHA256, sealed: info.ModTime()})
+	return nil
+}

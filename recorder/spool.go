@@ -1,0 +1,286 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sidetone/seal"
+)
+
+// The reasons why a take cannot begin, beside malformed options.
+var (
+	ErrSpoolFull   = errors.New("recorder: spool is full")
+	ErrUnsynced    = errors.New("recorder: the disk does not keep up")
+	ErrSpoolLocked = errors.New("recorder: spool belongs to another process")
+)
+
+// unsyncedLimit is how long written audio may wait for the disk before new
+// takes are refused.
+const unsyncedLimit = 3 * time.Second
+
+// SpoolOptions configure a Spool.
+type SpoolOptions struct {
+	Dir      string     // on persistent local storage; made if it is not there
+	Node     *seal.Node // opens the spool after a crash and signs the manifests
+	Put      Putter     // where objects go
+	MaxBytes int64      // refuse new takes above it; 10 GiB if 0
+	MinFree  int64      // stop writing below so much free disk; 64 MiB if 0
+	Uploads  int        // objects uploaded at once; 8 if 0
+	Sealers  int        // segments sealed at once; one a core if 0
+	// Stored is told, from an uploader's goroutine, that all objects of a take
+	// are stored and verified, or why they never will be while this process
+	// runs. It may be nil.
+	Stored func(call, take string, err error)
+	// Sync puts what was written below dir on its disk; syncfs(2) if nil.
+	Sync    func(dir *os.File) error
+	Metrics *Metrics     // none if nil
+	Log     *slog.Logger // discarded if nil
+}
+
+// Spool is a directory in which takes are recorded, sealed and kept until they
+// are stored. One process has it at a time. Its methods may be called from any
+// goroutine.
+type Spool struct {
+	dir      string
+	lock     *os.File
+	node     *seal.Node
+	maxBytes int64
+	minFree  int64
+	sync     func(dir *os.File) error
+	sealers  int
+	jobs     chan sealJob
+	uploads  *uploads
+	metrics  *Metrics
+	log      *slog.Logger
+
+	bytes    atomic.Int64 // of all takes
+	full     atomic.Bool  // too little disk is free
+	dirty    atomic.Int64 // time of the oldest write since the last sync began, 0 for none
+	syncing  atomic.Int64 // time of the oldest write that the running sync covers, 0 for none
+	mu       sync.Mutex
+	leftover []leftover // takes that nobody drives: left by a crash, or by a failed Finish
+}
+
+// OpenSpool opens the spool in o.Dir for this process. It returns an error that
+// wraps ErrSpoolLocked if another has it.
+func OpenSpool(o SpoolOptions) (*Spool, error) {
+	s := &Spool{
+		dir: o.Dir, node: o.Node, sync: o.Sync, metrics: o.Metrics, log: o.Log,
+		maxBytes: orDefault(o.MaxBytes, 10<<30),
+		minFree:  orDefault(o.MinFree, 64<<20),
+		sealers:  orDefault(o.Sealers, runtime.GOMAXPROCS(0)),
+		jobs:     make(chan sealJob),
+	}
+	if s.sync == nil {
+		s.sync = syncfs
+	}
+	if s.metrics == nil {
+		s.metrics = NewMetrics(nil)
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.uploads = newUploads(s, o.Put, orDefault(o.Uploads, 8), o.Stored)
+	for _, dir := range [...]string{s.takesDir(), s.quarantineDir()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("recorder: open spool: %w", err)
+		}
+	}
+	var err error
+	if s.lock, err = lockFile(filepath.Join(s.dir, "lock")); err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(s.takesDir())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("recorder: open spool: %w", err), s.lock.Close())
+	}
+	for _, e := range entries {
+		s.leave(leftover{dir: filepath.Join(s.takesDir(), e.Name())})
+	}
+	s.checkFree()
+	s.metrics.watch(s)
+	return s, nil
+}
+
+func orDefault[T int | int64](v, def T) T {
+	if v == 0 {
+		return def
+	}
+	return v
+}
+
+// lockFile locks the file at path for this process until it is closed.
+func lockFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("recorder: open spool: %w", err)
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		return f, nil
+	}
+	f.Close()
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return nil, ErrSpoolLocked
+	}
+	return nil, fmt.Errorf("recorder: lock spool: %w", err)
+}
+
+// Close gives the spool up. Run must have returned.
+func (s *Spool) Close() error { return s.lock.Close() }
+
+// Run seals, uploads and syncs for all takes until ctx ends. Recorders and
+// Recover need it running; it must outlive them.
+func (s *Spool) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	for range s.sealers {
+		wg.Go(func() {
+			var w sealer
+			for {
+				select {
+				case j := <-s.jobs:
+					j.done <- w.seal(j)
+				case <-ctx.Done():
+					return
+				}
+			}
+		})
+	}
+	for range s.uploads.parallel {
+		wg.Go(func() { s.uploads.work(ctx) })
+	}
+	wg.Go(func() { s.keepSynced(ctx) })
+	wg.Go(func() { s.keepRecovering(ctx) })
+	wg.Wait()
+	return nil
+}
+
+// keepSynced syncs the spool each second, and at the end, while there is
+// something to sync.
+func (s *Spool) keepSynced(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	failing := false
+	for more := true; more; {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			more = false
+		}
+		s.checkFree()
+		err := s.syncNow()
+		if err != nil && !failing {
+			s.log.Error("the spool cannot be synced", "error", err)
+		}
+		failing = err != nil
+	}
+}
+
+// syncNow puts what was written so far on the disk.
+func (s *Spool) syncNow() error {
+	since := s.dirty.Swap(0)
+	if since == 0 {
+		return nil
+	}
+	s.syncing.Store(since)
+	started := time.Now()
+	err := s.sync(s.lock)
+	s.metrics.syncSeconds.Observe(time.Since(started).Seconds())
+	if err != nil {
+		s.dirty.Store(since) // older than any write since
+	}
+	s.syncing.Store(0)
+	return err
+}
+
+// wrote notes that there is something to sync.
+func (s *Spool) wrote() {
+	if s.dirty.Load() == 0 {
+		s.dirty.CompareAndSwap(0, time.Now().UnixNano())
+	}
+}
+
+// Unsynced returns for how long the oldest write has been waiting for the disk.
+func (s *Spool) Unsynced() time.Duration {
+	since := s.syncing.Load()
+	if since == 0 {
+		since = s.dirty.Load()
+	}
+	if since == 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, since))
+}
+
+// Bytes returns the size of all takes on the spool.
+func (s *Spool) Bytes() int64 { return s.bytes.Load() }
+
+// Oldest returns for how long the oldest sealed object has been waiting for its
+// upload.
+func (s *Spool) Oldest() time.Duration { return s.uploads.oldest() }
+
+// Drain waits until all that was handed to the uploader is stored, or ctx ends.
+func (s *Spool) Drain(ctx context.Context) error { return s.uploads.drain(ctx) }
+
+// checkFree notes whether the disk has room for more.
+func (s *Spool) checkFree() {
+	var st unix.Statfs_t
+	if err := unix.Statfs(s.dir, &st); err != nil {
+		return // the disk itself will say what is wrong
+	}
+	free := int64(st.Bavail) * int64(st.Bsize)
+	if full := free < s.minFree; s.full.Swap(full) != full {
+		s.log.Warn("the spool's disk", "full", full, "free_bytes", free)
+	}
+}
+
+// Begin begins a take. When it returns, its wrapped keys are written to the
+// spool, so that the record valve may open. It may wait some milliseconds for
+// the disk. It returns an error that wraps ErrSpoolFull or ErrUnsynced where
+// nothing new can be recorded now, ErrFormat or ErrID for options that cannot
+// be, and fs.ErrExist for a take that has begun before.
+func (s *Spool) Begin(o TakeOptions) (*Recorder, error) {
+	s.checkFree()
+	if s.full.Load() || s.bytes.Load() > s.maxBytes {
+		return nil, ErrSpoolFull
+	}
+	if s.Unsynced() > unsyncedLimit {
+		return nil, ErrUnsynced
+	}
+	t, err := createTake(s, o)
+	if err != nil {
+		return nil, err
+	}
+	s.metrics.takes.Inc()
+	return newRecorder(t), nil
+}
+
+func (s *Spool) takesDir() string      { return filepath.Join(s.dir, "takes") }
+func (s *Spool) quarantineDir() string { return filepath.Join(s.dir, "quarantine") }
+
+// quarantine moves a file or directory out of the way, to be looked at.
+func (s *Spool) quarantine(path, name string, why error) error {
+	to := filepath.Join(s.quarantineDir(), name)
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		to = filepath.Join(s.quarantineDir(), fmt.Sprintf("%s.%d", name, n))
+	}
+	if err := os.Rename(path, to); err != nil {
+		return fmt.Errorf("recorder: quarantine: %w", err)
+	}
+	s.log.Error("a damaged spool file is put aside", "quarantine", to, "error", why)
+	return nil
+}
