@@ -1,0 +1,92 @@
+package flite
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"math"
+)
+
+var errWave = errors.New("not a mono 16 bit wave file")
+
+// wave is what Flite made: mono samples at rate Hz.
+type wave struct {
+	rate int
+	pcm  []int16
+}
+
+// parseWave reads the RIFF file that Flite writes: PCM format chunk, then one
+// data chunk whose length covers all appended utterances.
+func parseWave(b []byte) (wave, error) {
+	const formatLen = 16
+	if len(b) < 12 || string(b[:4]) != "RIFF" || string(b[8:12]) != "WAVE" {
+		return wave{}, errWave
+	}
+	var w wave
+	for b = b[12:]; len(b) >= 8; {
+		id, n := string(b[:4]), int64(binary.LittleEndian.Uint32(b[4:8]))
+		b = b[8:]
+		body := b[:min(n, int64(len(b)))]
+		switch id {
+		case "fmt ":
+			if len(body) < formatLen || !bytes.Equal(body[:4], []byte{1, 0, 1, 0}) || body[14] != 16 {
+				return wave{}, errWave
+			}
+			w.rate = int(binary.LittleEndian.Uint32(body[4:8]))
+			if w.rate < 8000 || w.rate > 48000 {
+				return wave{}, errWave
+			}
+		case "data":
+			if w.rate == 0 { // no format before the data
+				return wave{}, errWave
+			}
+			w.pcm = make([]int16, len(body)/2)
+			for i := range w.pcm {
+				w.pcm[i] = int16(binary.LittleEndian.Uint16(body[2*i:]))
+			}
+			return w, nil
+		}
+		b = b[min(n+n%2, int64(len(b))):]
+	}
+	return wave{}, errWave
+}
+
+// What is silence, and how much of it stays: Flite surrounds every utterance
+// with up to 300 ms of it, which would delay the first word of each reply.
+const (
+	silence  = 150 // peak of a 10 ms window
+	leadIn   = 2   // windows kept before the first sound
+	trailOut = 10  // windows after the last sound
+)
+
+// polish returns the samples with their silence trimmed and their level
+// adjusted; none when there was no sound.
+func (w wave) polish(gain float64) []int16 {
+	win := w.rate / 100
+	first, last := -1, -1
+	for i := 0; i < len(w.pcm); i += win {
+		if peak(w.pcm[i:min(i+win, len(w.pcm))]) >= silence {
+			if first < 0 {
+				first = i
+			}
+			last = min(i+win, len(w.pcm))
+		}
+	}
+	if first < 0 {
+		return nil
+	}
+	from := max(0, first-leadIn*win)
+	out := make([]int16, last-from+trailOut*win)
+	for i, s := range w.pcm[from:min(from+len(out), len(w.pcm))] {
+		out[i] = int16(max(math.MinInt16, min(math.MaxInt16, math.Round(float64(s)*gain))))
+	}
+	return out
+}
+
+func peak(pcm []int16) int {
+	p := 0
+	for _, s := range pcm {
+		p = max(p, int(s), -int(s))
+	}
+	return p
+}
