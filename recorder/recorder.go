@@ -389,12 +389,7 @@ func (r *Recorder) settle(res sealResult) error {
 func (r *Recorder) sealRest(ctx context.Context, end media.Tick) error {
 	t := r.take
 	if r.sealing {
-		select {
-		case res := <-r.sealed:
-			_ = r.settle(res) // tried again below
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+		_ = r.settle(<-r.sealed) // after an error it is tried again below
 	}
 	if r.edge == 0 {
 		return nil // nothing was recorded: there is no file

@@ -61,11 +61,11 @@ func (s *Spool) keepRecovering(ctx context.Context) {
 }
 
 // Recover finishes the takes that nobody drives: those that were on the spool
-// when it was opened, and those whose Finish failed since. Run does so each
-// minute; call it at the start, to know. It seals what is
+// when it was opened, and those whose Finish failed since. It seals what is
 // there, writes a manifest that says that it is not complete, and hands all to
 // the uploader. What is damaged is put aside, and the rest recovered. The error
-// joins those of the takes that failed.
+// joins those of the takes that failed. Run does this each minute; call it at
+// the start, when nobody records yet, to have it done.
 func (s *Spool) Recover(ctx context.Context) (Recovery, error) {
 	s.mu.Lock()
 	left := s.leftover
@@ -106,8 +106,13 @@ func (s *Spool) recoverTake(l leftover) (result string, err error) {
 		if _, err := os.Stat(filepath.Join(l.dir, headFile)); errors.Is(err, fs.ErrNotExist) {
 			return "", os.RemoveAll(l.dir) // Begin never returned: nothing was recorded
 		}
-		if l.take, err = openTake(s, l.dir); err != nil {
+		l.take, err = openTake(s, l.dir)
+		if errors.Is(err, ErrSpoolFile) {
 			return recoveredNot, errors.Join(err, s.quarantine(l.dir, filepath.Base(l.dir), err))
+		}
+		if err != nil {
+			s.leave(l)
+			return recoveredNot, err
 		}
 	}
 	if result, err = l.take.recover(); err != nil {

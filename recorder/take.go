@@ -139,17 +139,11 @@ func openTake(s *Spool, dir string) (*take, error) {
 		return nil, fmt.Errorf("recorder: recover: %w", err)
 	}
 	t := &take{dir: dir, spool: s}
-	if err := json.Unmarshal(b, &t.head); err != nil {
-		return nil, fmt.Errorf("recorder: recover: %s: %w", headFile, err)
+	if t.head, err = parseHead(b); err == nil {
+		t.timeline, err = newTimeline(t.Rate, parseCoding(t.Coding), t.Origin)
 	}
-	if t.Version != formatVersion {
-		return nil, fmt.Errorf("recorder: recover: %s: version %d", headFile, t.Version)
-	}
-	if err := checkIDs(t.Call, t.Take, t.Epoch); err != nil {
-		return nil, err
-	}
-	if t.timeline, err = newTimeline(t.Rate, parseCoding(t.Coding), t.Origin); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrSpoolFile, headFile, err)
 	}
 	if t.segments, t.gaps, err = readJournal(t.path(journalFile)); err != nil {
 		return nil, err
@@ -160,6 +154,20 @@ func openTake(s *Spool, dir string) (*take, error) {
 	t.outbox = s.uploads.outbox(t)
 	t.account(dirBytes(dir))
 	return t, nil
+}
+
+// parseHead parses take.json.
+func parseHead(b []byte) (h head, err error) {
+	if err := json.Unmarshal(b, &h); err != nil {
+		return h, err
+	}
+	if h.Version != formatVersion {
+		return h, fmt.Errorf("version %d", h.Version)
+	}
+	if h.Audio == (seal.Recipient{}) || h.Text == (seal.Recipient{}) {
+		return h, seal.ErrNoRecipient
+	}
+	return h, checkIDs(h.Call, h.Take, h.Epoch)
 }
 
 // path is the path of a file of the take.
