@@ -1,0 +1,189 @@
+package vad
+
+import (
+	"errors"
+	"fmt"
+
+	"sidetone/internal/models"
+	"sidetone/internal/onnx"
+	"sidetone/media"
+)
+
+// Model is Silero VAD v6 in memory, shared by the detectors of all calls.
+type Model struct{ session *onnx.Session }
+
+// Load loads the model from the models folder dir. The error wraps
+// models.ErrMissing or models.ErrTampered when files are not as they must be.
+func Load(dir string) (*Model, error) {
+	session, err := onnx.Open(dir, models.Silero)
+	if err != nil {
+		return nil, fmt.Errorf("vad: %w", err)
+	}
+	return &Model{session}, nil
+}
+
+// Close frees the model, once all its detectors are closed.
+func (m *Model) Close() error { return m.session.Close() }
+
+// shape is what Silero wants to see at a rate: windows of 32 ms, each after
+// the end of the window before (snakers4/silero-vad, utils_vad.py).
+type shape struct{ window, context int }
+
+var shapes = map[int]shape{8000: {256, 32}, 16000: {512, 64}}
+
+// stateSize is the number of values in the network's memory, [2, 1, 128].
+const stateSize = 2 * 128
+
+// Silero is a Detector that asks a Model. It allocates nothing a frame.
+type Silero struct {
+	line
+	trigger trigger
+	shape
+	sampleTicks media.Tick
+	filled      int // samples in the open window
+
+	binding            *onnx.Binding
+	input              *onnx.Tensor[float32] // context, then window
+	memory, nextMemory *onnx.Tensor[float32]
+	probability        *onnx.Tensor[float32]
+	rate               *onnx.Tensor[int64]
+}
+
+// NewDetector returns a *Silero. It is a Factory.
+func (m *Model) NewDetector(rate int, o Options) (Detector, error) {
+	sh, ok := shapes[rate]
+	if !ok {
+		return nil, ErrRate
+	}
+	d := &Silero{trigger: newTrigger(o), shape: sh, sampleTicks: media.Tick(media.TickRate / rate)}
+	if err := d.bind(m.session, rate); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// bind makes the tensors and connects them to the network.
+func (d *Silero) bind(session *onnx.Session, rate int) error {
+	n := d.context + d.window
+	var err error
+	if d.input, err = onnx.NewTensor(make([]float32, n), 1, int64(n)); err != nil {
+		return err
+	}
+	if d.memory, err = onnx.NewTensor(make([]float32, stateSize), 2, 1, 128); err != nil {
+		return err
+	}
+	if d.nextMemory, err = onnx.NewTensor(make([]float32, stateSize), 2, 1, 128); err != nil {
+		return err
+	}
+	if d.probability, err = onnx.NewTensor(make([]float32, 1), 1, 1); err != nil {
+		return err
+	}
+	if d.rate, err = onnx.NewScalar(int64(rate)); err != nil {
+		return err
+	}
+	if d.binding, err = session.Bind(); err != nil {
+		return err
+	}
+	return errors.Join(
+		d.binding.Input("input", d.input),
+		d.binding.Input("state", d.memory),
+		d.binding.Input("sr", d.rate),
+		d.binding.Output("output", d.probability),
+		d.binding.Output("stateN", d.nextMemory),
+	)
+}
+
+// Write implements Detector.
+func (d *Silero) Write(f media.Frame) (State, error) {
+	gap, take := d.place(f.At)
+	if !take {
+		return d.trigger.state, nil
+	}
+	if gap > 0 {
+		if err := d.silence(gap); err != nil {
+			return d.trigger.state, err
+		}
+	}
+	d.end = f.At // within the slack, the frame's own tick is the better one
+	for pcm := f.PCM; len(pcm) > 0; {
+		n := min(len(pcm), d.window-d.filled)
+		open := d.input.Data[d.context+d.filled:]
+		for i, s := range pcm[:n] {
+			open[i] = float32(s) / 32768
+		}
+		pcm = pcm[n:]
+		if err := d.advance(n); err != nil {
+			return d.trigger.state, err
+		}
+	}
+	return d.trigger.state, nil
+}
+
+// Silence implements Detector.
+func (d *Silero) Silence(at media.Tick) (State, error) {
+	gap, take := d.place(at)
+	if !take || gap == 0 {
+		return d.trigger.state, nil
+	}
+	err := d.silence(gap)
+	return d.trigger.state, err
+}
+
+// longSilence is how much of a gap the network gets to hear: it forgets the
+// rest as well as what came before.
+const longSilence = media.TickRate / 2
+
+// silence takes a gap without audio.
+func (d *Silero) silence(gap media.Tick) error {
+	at := d.end + gap
+	for left := int(min(gap, longSilence) / d.sampleTicks); left > 0; {
+		n := min(left, d.window-d.filled)
+		clear(d.input.Data[d.context+d.filled:][:n])
+		left -= n
+		if err := d.advance(n); err != nil {
+			return err
+		}
+	}
+	if gap > longSilence {
+		clear(d.input.Data)
+		clear(d.memory.Data)
+		d.filled = 0
+		d.trigger.window(d.end, at, 0)
+	}
+	d.end = at
+	return nil
+}
+
+// advance counts n samples into the open window and judges it when full.
+func (d *Silero) advance(n int) error {
+	d.filled += n
+	d.end += media.Tick(n) * d.sampleTicks
+	if d.filled < d.window {
+		return nil
+	}
+	if err := d.binding.Run(); err != nil {
+		return fmt.Errorf("vad: %w", err)
+	}
+	copy(d.memory.Data, d.nextMemory.Data)
+	copy(d.input.Data[:d.context], d.input.Data[d.window:])
+	d.filled = 0
+	d.trigger.window(d.end-media.Tick(d.window)*d.sampleTicks, d.end, d.probability.Data[0])
+	return nil
+}
+
+// Close implements Detector.
+func (d *Silero) Close() error {
+	var errs []error
+	if d.binding != nil {
+		errs = append(errs, d.binding.Close())
+	}
+	for _, t := range []*onnx.Tensor[float32]{d.input, d.memory, d.nextMemory, d.probability} {
+		if t != nil {
+			errs = append(errs, t.Close())
+		}
+	}
+	if d.rate != nil {
+		errs = append(errs, d.rate.Close())
+	}
+	return errors.Join(errs...)
+}
