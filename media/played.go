@@ -13,16 +13,16 @@ const reanchor = FrameTicks * 3 / 2
 // run is audio that the far end plays without a gap.
 type run struct {
 	base  int64     // position of its first frame
-	sent  time.Time // when that was sent
+	begun time.Time // when that was sent
+	plays time.Time // when that is played, if it takes no time to travel
 	start Tick      // when that was heard
 	known bool      // start is known
 	next  *run
 }
 
-// playAt returns when the frame at pos is to be played, if it took no time to
-// travel.
+// playAt returns the same of the frame at pos.
 func (r *run) playAt(pos int64) time.Time {
-	return r.sent.Add(time.Duration(pos-r.base) * FrameDuration)
+	return r.plays.Add(time.Duration(pos-r.base) * FrameDuration)
 }
 
 // ticks returns how far position pos lies in the run.
@@ -88,7 +88,7 @@ func (p *Playout) Settle(now time.Time, at Tick) []Span {
 	cut := at + FrameTicks/2 - TicksIn(now.Sub(p.cleared))
 	for r := p.first; r != nil; r = r.next {
 		if !r.known {
-			r.start, r.known = cut-TicksIn(p.cleared.Sub(r.sent)), true
+			r.start, r.known = cut-TicksIn(p.cleared.Sub(r.plays)), true
 		}
 	}
 	p.settle(cut)

@@ -52,8 +52,7 @@ type PlayoutOptions struct {
 // after every other method.
 //
 // Audio flows in runs. A run is sent to an absolute schedule, so the far end
-// plays it without a gap; when there is nothing to send in time the run is over
-// and the next frame begins another. A run begins with a mark, which an idle far
+// plays it without a gap; the first frame that is late begins another. A run begins with a mark, which an idle far
 // end echoes at once; every span of the run is placed by that echo. Further
 // marks, each 200 ms and at each clip's end, confirm what was played.
 type Playout struct {
@@ -138,7 +137,7 @@ func (p *Playout) Step(now time.Time) (time.Time, error) {
 		if pcm == nil {
 			return time.Time{}, nil
 		}
-		if p.over(now) {
+		if p.late(now) {
 			if err := p.begin(now); err != nil {
 				return time.Time{}, err
 			}
@@ -152,23 +151,27 @@ func (p *Playout) Step(now time.Time) (time.Time, error) {
 	}
 }
 
-// sendAt is when the next frame of the last run is to be sent: at once in the
-// run's beginning, until the lead is used up.
+// sendAt is when the next frame of the last run is to be sent: at once, until the
+// far end has the lead.
 func (p *Playout) sendAt() time.Time {
 	return p.last.playAt(p.q.sent).Add(-p.ahead)
 }
 
-// over reports whether the next frame would come too late for the last run: the
-// far end has run dry. Without a lead a late timer is no reason: one frame more
-// is what the far end's jitter buffer bridges.
-func (p *Playout) over(now time.Time) bool {
-	return p.last == nil || now.After(p.sendAt().Add(max(p.ahead, FrameDuration)))
+// late reports whether the next frame comes so late that the far end may run dry
+// before it: then it begins a run.
+func (p *Playout) late(now time.Time) bool {
+	late := now.Add(-FrameDuration)
+	return p.last == nil || late.After(p.sendAt()) && late.After(p.last.begun)
 }
 
-// begin starts a run.
+// begin starts a run. Its schedule goes on from the last one's, unless that has
+// passed.
 func (p *Playout) begin(now time.Time) error {
-	r := &run{base: p.q.sent, sent: now}
-	if err := p.mark(mark{pos: p.q.sent, due: now, run: r, kind: markStart}); err != nil {
+	r := &run{base: p.q.sent, begun: now, plays: now}
+	if p.last != nil && p.last.playAt(r.base).After(now) {
+		r.plays = p.last.playAt(r.base)
+	}
+	if err := p.mark(mark{pos: r.base, due: r.plays, run: r, kind: markStart}); err != nil {
 		return err
 	}
 	if p.last == nil {
