@@ -178,6 +178,7 @@ func serve(ctx context.Context, o BuiltinOptions, release func()) (*Builtin, err
 		ended <- embedgw.RunVersityGW(life, files, &embedgw.Config{
 			RootUserAccess:    keys.AccessKeyID,
 			RootUserSecret:    keys.SecretAccessKey,
+			IAMService:        newAccount(keys),
 			Ports:             []string{path},
 			SocketPerm:        "0600",
 			MaxConnections:    4096,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/backend"
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
@@ -134,4 +135,24 @@ func (g *gateway) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input) 
 func (g *gateway) DeleteObject(ctx context.Context, in *s3.DeleteObjectInput) (*s3.DeleteObjectOutput, error) {
 	in.Bucket = g.in(in.Bucket)
 	return g.files.DeleteObject(ctx, in)
+}
+
+// account is the one account of the built-in store. versitygw's own service
+// for this case answers a stranger "not found", as if an object were missing.
+type account struct {
+	auth.IAMService
+	only auth.Account
+}
+
+func newAccount(keys credentialPair) account {
+	only := auth.Account{Access: keys.AccessKeyID, Secret: keys.SecretAccessKey, Role: auth.RoleAdmin}
+	return account{IAMService: auth.NewIAMServiceSingle(only), only: only}
+}
+
+// GetUserAccount implements auth.IAMService.
+func (a account) GetUserAccount(access string) (auth.Account, error) {
+	if access != a.only.Access {
+		return auth.Account{}, auth.ErrNoSuchUser
+	}
+	return a.only, nil
 }
