@@ -1,0 +1,103 @@
+package recorder_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+	"time"
+
+	"sidetone/recorder"
+)
+
+var errDown = errors.New("store is down")
+
+// memStore is an object store in memory with fault switches.
+type memStore struct {
+	mu      sync.Mutex
+	objects map[string][]byte
+	order   []string      // keys, in the order in which they were created
+	fault   error         // returned by Put and Head
+	lose    bool          // Put stores, and answers with an error
+	cut     bool          // Put stores half, and says that it is stored
+	delay   time.Duration // of Put
+	puts    int
+	running int
+	most    int // Puts at once
+}
+
+func newMemStore() *memStore { return &memStore{objects: make(map[string][]byte)} }
+
+func (m *memStore) set(f func(*memStore)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f(m)
+}
+
+func (m *memStore) Put(ctx context.Context, key string, body []byte, sum [32]byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.puts++
+	m.running++
+	m.most = max(m.most, m.running)
+	defer func() { m.running-- }()
+	if m.delay > 0 {
+		m.mu.Unlock()
+		time.Sleep(m.delay)
+		m.mu.Lock()
+	}
+	switch old, ok := m.objects[key]; {
+	case m.fault != nil:
+		return m.fault
+	case sha256.Sum256(body) != sum:
+		return errors.New("bad digest")
+	case ok && string(old) == string(body):
+		return nil
+	case ok:
+		return fmt.Errorf("%s: %w", key, recorder.ErrConflict)
+	}
+	if m.cut {
+		body = body[:len(body)/2]
+	}
+	m.objects[key] = append([]byte(nil), body...)
+	m.order = append(m.order, key)
+	if m.lose {
+		return errors.New("connection reset")
+	}
+	return ctx.Err()
+}
+
+func (m *memStore) Head(_ context.Context, key string) (int64, [32]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b, ok := m.objects[key]
+	if m.fault != nil || !ok {
+		return 0, [32]byte{}, errors.Join(m.fault, fs.ErrNotExist)
+	}
+	return int64(len(b)), sha256.Sum256(b), nil
+}
+
+func (m *memStore) Get(_ context.Context, key string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b, ok := m.objects[key]
+	if !ok {
+		return nil, fmt.Errorf("%s: %w", key, fs.ErrNotExist)
+	}
+	return append([]byte(nil), b...), nil
+}
+
+// keys lists the objects with a prefix, in the order of their creation.
+func (m *memStore) keys(prefix string) (keys []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, k := range m.order {
+		if strings.HasPrefix(k, prefix) {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
