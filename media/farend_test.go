@@ -24,11 +24,11 @@ type farEnd struct {
 	returned time.Duration        // of the newest echo
 	free     float64              // tick at which all that has arrived is played
 	heard    []heardFrame
-	echoes   []echo // not yet back
-	newest   Tick   // of the echoes that are back
-	cuts     int    // clears and losses so far
-	sent     int    // frames
-	truthful bool   // the leg labels echoes by what happened, not by when they come back
+	echoes   []echo  // not yet back
+	newest   float64 // tick at which the newest echo that is back left
+	cuts     int     // clears and losses so far
+	sent     int     // frames
+	truthful bool    // the leg labels echoes by what happened, not by when they come back
 }
 
 type heardFrame struct {
@@ -125,8 +125,8 @@ func (f *farEnd) take() (echo, Tick) {
 	f.returned, _ = f.back()
 	e := f.echoes[0]
 	f.echoes = f.echoes[1:]
-	f.newest = max(f.newest, inbound(e.at))
-	return e, f.newest
+	f.newest = e.at
+	return e, inbound(e.at)
 }
 
 // clipPCM is a clip whose every frame says which it is.
@@ -262,11 +262,10 @@ func (r *rig) say(at time.Duration, clip ClipID, frames, chunk int, gap time.Dur
 // lose cuts the connection; whatever is on its way is lost.
 func (r *rig) lose() {
 	r.t.Helper()
-	gone := r.tick(r.now - r.up())
+	gone := max(r.newest, r.tick(r.now-r.up()))
 	r.stop(gone)
 	r.echoes = nil
-	r.newest = max(r.newest, inbound(gone))
-	r.report(r.p.Lost(r.newest))
+	r.report(r.p.Lost(inbound(gone)))
 }
 
 // check holds what was told against what was heard: each frame once, in order,

@@ -280,12 +280,12 @@ func (p *Playout) Drop() {
 	}
 }
 
-// Lost says that the far end is gone at tick at. What it had not played by then
-// counts as not played, and nothing is sent until Found.
+// Lost says that the far end is gone, and at was the newest inbound tick. What it
+// had not played by then counts as not played, and nothing is sent until Found.
 func (p *Playout) Lost(at Tick) []Span {
 	p.spans = p.spans[:0]
 	p.lost = true
-	p.settle(at)
+	p.settle(at + FrameTicks/2)
 	return p.spans
 }
 

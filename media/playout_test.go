@@ -111,7 +111,7 @@ func TestPlayoutAForgivesLateEcho(t *testing.T) {
 
 // Holds, resumes, drops and losses at random, with random delays.
 func TestPlayoutProperty(t *testing.T) {
-	for seed := range uint64(600) {
+	for seed := range uint64(20000) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			f := newFarEnd(t, seed, 0, 0, 0)
 			f.ppm = []float64{0, 100, -100, 500, -500}[f.rng.IntN(5)]
@@ -131,7 +131,7 @@ func TestPlayoutProperty(t *testing.T) {
 				at += 800 * time.Millisecond
 			}
 			r.run(at + 60*time.Second)
-			r.check(20*time.Millisecond, 2)
+			r.check(40*time.Millisecond, 2)
 			if !r.p.Idle() || !r.p.Settled() || r.p.Queued() != 0 || r.p.Playing(r.clock()) {
 				t.Error("not idle in the end")
 			}
@@ -154,9 +154,9 @@ func (r *rig) interrupt(at time.Duration) {
 		r.at(soon, r.p.Found)
 	case 1:
 		r.at(at, hold)
-		r.at(soon, r.lose)
-		r.at(soon+time.Second, r.p.Found)
+		r.at(soon+400*time.Millisecond, r.lose) // settled by then
 		r.at(soon+time.Second, r.p.Resume)
+		r.at(soon+1200*time.Millisecond, r.p.Found)
 	case 2:
 		r.at(at, hold)
 		r.at(soon, r.p.Drop)
