@@ -1,0 +1,188 @@
+// Package script is an interviewer that needs no language model: it asks the
+// questions of an agent file in order, understands answers said or pressed,
+// asks again in other words, and says goodbye.
+//
+// It understands English; dialog.ParseAgent refuses scripts in a language that
+// it does not. It refuses to guess: what two answers fit is asked again. It
+// starts no goroutine, and nothing in it blocks.
+package script
+
+import (
+	"context"
+	"iter"
+	"maps"
+	"strings"
+
+	"sidetone/consent"
+	"sidetone/dialog"
+	"sidetone/dialog/tts"
+)
+
+// Interview asks one caller the questions of a script. It is a
+// dialog.Replier.
+type Interview struct {
+	script *dialog.Script
+	state  state
+
+	// The last reply, which counts for nothing when nothing of it was heard.
+	before state
+	seen   int    // lines of the history that it was given
+	said   string // what it said
+	asked  int    // where in said its question begins
+}
+
+// New returns an interview for one call. The script must come from
+// dialog.ParseAgent, which fills in what it leaves out.
+func New(s *dialog.Script) *Interview {
+	return &Interview{script: s, state: state{question: greeting, answers: map[string]string{}}}
+}
+
+// The places of an interview that are no question.
+const greeting = -1
+
+// state is where an interview stands.
+type state struct {
+	question  int               // greeting, or an index of the script's; beyond the last one is the goodbye
+	attempts  int               // how often the question was asked in vain
+	wording   int               // how many other wordings were used
+	thanks    int               // how many answers were thanked for
+	unasked   bool              // the caller took the turn before the question was heard
+	candidate *candidate        // an answer that waits for a yes
+	answers   map[string]string // so far, as conditions compare them
+}
+
+// candidate is an answer that is read back before it counts.
+type candidate struct {
+	value any
+	said  consent.Heard
+}
+
+func (s state) clone() state {
+	s.answers = maps.Clone(s.answers)
+	return s
+}
+
+// reply is what the interview says to one input.
+type reply struct {
+	parts []dialog.Part
+	asked int // the first sentence of the question
+}
+
+func (r *reply) say(texts ...string) {
+	for _, text := range texts {
+		var s tts.Sentences
+		for _, sentence := range append(s.Feed(text), s.Flush()) {
+			if sentence != "" {
+				r.parts = append(r.parts, dialog.Part{Sentence: sentence})
+			}
+		}
+	}
+}
+
+// question says what the caller is asked to answer.
+func (r *reply) question(texts ...string) {
+	r.asked = len(r.parts)
+	r.say(texts...)
+}
+
+// Reply implements dialog.Replier. It never fails.
+func (i *Interview) Reply(ctx context.Context, in dialog.Input) iter.Seq2[dialog.Part, error] {
+	parts := i.answer(in)
+	return func(yield func(dialog.Part, error) bool) {
+		for _, p := range parts {
+			if ctx.Err() != nil || !yield(p, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (i *Interview) answer(in dialog.Input) []dialog.Part {
+	heard := i.heard(in.History)
+	if heard == 0 {
+		i.state = i.before.orFirst(i.state)
+	}
+	if heard > 0 {
+		i.state.unasked = heard <= i.asked
+	}
+	i.before, i.seen = i.state.clone(), len(in.History)
+	var r reply
+	switch {
+	case i.state.question == greeting:
+		r.say(i.script.Greeting)
+		i.proceed(&r, 0)
+	case i.state.question >= len(i.script.Questions):
+		i.goodbye(&r)
+	case in.Kind == dialog.Silent:
+		i.nudge(&r)
+	case i.state.unasked && commandIn(in.Words()) == none:
+		i.repeat(&r) // the caller can not have answered what was not asked yet
+	default:
+		i.listen(&r, in)
+	}
+	return i.keep(&r)
+}
+
+// orFirst returns s, or first where there was no reply yet.
+func (s state) orFirst(first state) state {
+	if s.answers == nil {
+		return first
+	}
+	return s.clone()
+}
+
+// heard returns how many bytes of the last reply the caller heard.
+func (i *Interview) heard(history []dialog.Line) int {
+	heard := 0
+	for _, line := range history[min(i.seen, len(history)):] {
+		if strings.HasPrefix(i.said, line.Agent) {
+			heard = max(heard, len(line.Agent))
+		}
+	}
+	return heard
+}
+
+// keep remembers what a reply says, and tells the turn machine how to listen.
+func (i *Interview) keep(r *reply) []dialog.Part {
+	expect := i.expect()
+	var said []string
+	length := 0
+	for n := range r.parts {
+		p := &r.parts[n]
+		p.Expect = expect
+		if n == r.asked {
+			i.asked = length
+		}
+		if p.Sentence != "" {
+			said = append(said, p.Sentence)
+			length += len(p.Sentence) + 1
+		}
+	}
+	i.said = strings.Join(said, " ")
+	return r.parts
+}
+
+// expect says what kind of input comes next.
+func (i *Interview) expect() dialog.Expect {
+	if i.state.question < 0 || i.state.question >= len(i.script.Questions) {
+		return dialog.ExpectWords
+	}
+	if i.state.candidate != nil {
+		return dialog.ExpectKey
+	}
+	switch q := i.current(); q.Kind {
+	case dialog.KindYesNo:
+		return dialog.ExpectKey
+	case dialog.KindChoice:
+		if len(q.Choices) <= 9 {
+			return dialog.ExpectKey
+		}
+	case dialog.KindNumber:
+		if q.Max != nil && *q.Max <= 9 {
+			return dialog.ExpectKey
+		}
+	case dialog.KindDigits, dialog.KindPhone, dialog.KindEmail:
+		return dialog.ExpectDigits
+	}
+	return dialog.ExpectWords
+}
