@@ -3,13 +3,24 @@ package consent
 // Row is one row of proof, as it goes into the ledger (JSON). It holds no
 // words, number or name of a caller; times are seconds on the call's clock.
 type Row struct {
-	Event   string            `json:"event"` // granted, refused, not_asked, abandoned, withdrawn
+	Event   string            `json:"event"` // granted, refused, not_asked, unrecordable, abandoned, withdrawn
 	At      float64           `json:"at"`
-	How     string            `json:"how"` // continued, key, policy, hung_up
+	How     string            `json:"how"` // continued, key, policy, system, hung_up
 	Mode    Mode              `json:"mode"`
 	Message MessageRow        `json:"message"`
 	Policy  map[string]string `json:"policy"`
 	Valves  map[string]bool   `json:"valves"` // as of this row
+}
+
+// Unrecordable returns the row that follows r when nothing could be recorded:
+// the caller agreed, and still only the conversation was opened.
+func (r Row) Unrecordable() Row {
+	r.Event, r.How = string(Unrecordable), "system"
+	r.Valves = map[string]bool{Converse.String(): r.Valves[Converse.String()]}
+	for p := Record; p < purposes; p++ {
+		r.Valves[p.String()] = false
+	}
+	return r
 }
 
 // MessageRow says which message was played and how much of it.

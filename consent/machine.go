@@ -2,7 +2,7 @@ package consent
 
 import "sidetone/media"
 
-// ClearWait is the silence after the last part of a message, in which a caller
+// ClearWait is the usual time after the last part of a message in which a caller
 // who does not agree can hang up or press the key. The grant lies at its end.
 const ClearWait = media.TickRate * 3 / 2
 
@@ -23,10 +23,12 @@ type (
 		At, From, To media.Tick
 		Part         int
 	}
-	// Key: the caller pressed a key.
+	// Key: the caller pressed a key. Asked says that the agent waits for digits: a
+	// 9 is then part of an answer, and only *9 refuses.
 	Key struct {
 		At    media.Tick
 		Digit byte
+		Asked bool
 	}
 	// Written: the row of an Append is on disk. Recordable says that a recording
 	// could be begun; without it nothing will be kept.
@@ -74,6 +76,8 @@ type (
 	// Withdrawn: the caller took the grant back; the valves of what is kept are shut
 	// as of At.
 	Withdrawn struct{ At media.Tick }
+	// Taken: the key was meant for this machine; nobody else gets it.
+	Taken struct{}
 	// GiveUp: the ledger fails, so nobody can agree to anything: say so and end.
 	GiveUp struct{}
 )
@@ -82,6 +86,7 @@ func (Play) action()      {}
 func (Append) action()    {}
 func (Settled) action()   {}
 func (Withdrawn) action() {}
+func (Taken) action()     {}
 func (GiveUp) action()    {}
 
 // Outcome is how the question of consent ended; a metric label.
@@ -123,6 +128,7 @@ type Machine struct {
 	grantAt  media.Tick
 	granting int // writing: the number of the grant's row
 	refused  bool
+	star     bool // the newest key was a star
 	rows     int
 }
 
@@ -193,25 +199,30 @@ func (m *Machine) played(e PartPlayed) []Action {
 	return nil
 }
 
+// key takes a refusal: 9, or *9, by a caller who has the choice.
 func (m *Machine) key(e Key) []Action {
-	if e.Digit != optOutDigit || m.policy[Record] != OptOut || m.refused {
+	star := m.star
+	m.star = e.Digit == '*'
+	if e.Digit != optOutDigit || m.policy[Record] != OptOut || e.Asked && !star {
 		return nil
+	}
+	if m.refused {
+		return []Action{Taken{}}
 	}
 	m.refused = true
 	if m.state != settled {
-		return nil // the grant will open nothing that keeps
+		return []Action{Taken{}} // the grant will open nothing that keeps
 	}
-	actions := []Action{m.row("withdrawn", e.At, "key", m.valves())}
 	for p := Record; p < purposes; p++ {
 		m.gate.shut(p, e.At)
 	}
-	return append(actions, Withdrawn{e.At})
+	return []Action{Taken{}, m.row("withdrawn", e.At, "key", m.valves()), Withdrawn{e.At}}
 }
 
 func (m *Machine) passed(at media.Tick) []Action {
 	switch {
-	case m.state == clearWait && at-m.since >= ClearWait:
-		return m.grant(m.since + ClearWait)
+	case m.state == clearWait && at-m.since >= m.message.Wait:
+		return m.grant(m.since + m.message.Wait)
 	case m.state == writing && at-m.grantAt > heldAtMost:
 		return m.giveUp()
 	}

@@ -40,6 +40,7 @@ type Message struct {
 	ID       string // SHA-256 over the parts
 	Language string // BCP 47
 	Parts    []Part
+	Wait     media.Tick // from the last part to the grant
 }
 
 // Part is one part of a message: words, and the audio of exactly those words.
@@ -68,7 +69,7 @@ type Renderer struct {
 // kept in dir as a WAV file named by voice and text; what is there is used as
 // it is, so that a message never changes under its name.
 func Prepare(ctx context.Context, dir, language string, sources []Source, r Renderer) (Message, error) {
-	m := Message{Language: language}
+	m := Message{Language: language, Wait: ClearWait}
 	id := sha256.New()
 	for i, s := range sources {
 		audio, err := prepare(ctx, dir, s, r)

@@ -53,6 +53,9 @@ func NewMachine(s Settings) *Machine {
 	return &Machine{set: s, lexicon: lexiconOf(s.Language), clip: s.FirstClip, quiet: quiet{wait: media.TicksIn(s.SilenceAfter)}}
 }
 
+// Expecting returns what kind of input the last reply asked for.
+func (m *Machine) Expecting() Expect { return m.expect }
+
 // Step takes an event and returns what to do, in order.
 func (m *Machine) Step(e Event) []Action {
 	m.now = max(m.now, e.event())

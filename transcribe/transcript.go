@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
+
+	"sidetone/media"
 )
 
 // Speaker is who said something.
@@ -17,66 +20,72 @@ const (
 	Agent  Speaker = "agent"
 )
 
+// The kinds of note that a transcript is made of.
+const (
+	NoteTurn   = "turn"
+	NoteAnswer = "answer"
+)
+
 // Turn is one turn of a transcript. From and To are seconds on the recording's
 // clock; an agent's turn is cut where its playing ended.
 type Turn struct {
+	From float64 `json:"from"`
+	To   float64 `json:"to"`
+	Text string  `json:"text"`
+	Manner
+}
+
+// Manner is how a turn was said: the document of a NoteTurn.
+type Manner struct {
 	Speaker     Speaker `json:"speaker"`
-	From        float64 `json:"from"`
-	To          float64 `json:"to"`
-	Text        string  `json:"text"`
 	Interrupted bool    `json:"interrupted,omitempty"`
 	Keyed       bool    `json:"keyed,omitempty"`      // pressed, not said
 	Engine      string  `json:"engine,omitempty"`     // that recognised or spoke it
 	Confidence  float64 `json:"confidence,omitempty"` // 0 to 1; 0 when unknown
 }
 
-// Answer is a structured answer of the caller.
+// Answer is a structured answer of the caller, understood from what was said
+// between From and To.
 type Answer struct {
-	Key   string  `json:"key"`
-	Kind  string  `json:"kind"`
-	Value any     `json:"value"`
-	From  float64 `json:"from"`
-	To    float64 `json:"to"`
+	From float64 `json:"from"`
+	To   float64 `json:"to"`
+	Meaning
 }
 
-// Note is one line of a call's sealed notes: either a turn or an answer, in the
-// order in which they happened.
-type Note struct {
-	Turn   *Turn   `json:"turn,omitempty"`
-	Answer *Answer `json:"answer,omitempty"`
+// Meaning is what was understood of an answer: the document of a NoteAnswer.
+type Meaning struct {
+	Key   string `json:"key"`
+	Kind  string `json:"kind"`
+	Value any    `json:"value"`
 }
 
-// Transcript is what was said in a call, in order.
+// Transcript is what was said in a call, in order. Of several answers to one
+// question it holds the last.
 type Transcript struct {
 	Call    string   `json:"call"`
 	Turns   []Turn   `json:"turns"`
 	Answers []Answer `json:"answers"`
 }
 
-// ReadNotes makes the transcript of a call of its notes, each a JSON object.
-// Of several answers to one question the last counts.
-func ReadNotes(call string, notes []json.RawMessage) (Transcript, error) {
-	t := Transcript{Call: call, Turns: []Turn{}, Answers: []Answer{}}
-	place := map[string]int{}
-	for i, line := range notes {
-		var n Note
-		if err := json.Unmarshal(line, &n); err != nil {
-			return Transcript{}, fmt.Errorf("transcribe: note %d: %w", i+1, err)
-		}
-		if n.Turn != nil {
-			t.Turns = append(t.Turns, *n.Turn)
-		}
-		if n.Answer == nil {
-			continue
-		}
-		if at, ok := place[n.Answer.Key]; ok {
-			t.Answers[at] = *n.Answer
-			continue
-		}
-		place[n.Answer.Key] = len(t.Answers)
-		t.Answers = append(t.Answers, *n.Answer)
+// Add takes the next note of a call: what was said between two ticks of the
+// recording, and the document beside it. Kinds it does not know are left out.
+func (t *Transcript) Add(kind string, from, to media.Tick, text string, doc []byte) error {
+	var err error
+	switch kind {
+	case NoteTurn:
+		turn := Turn{From: from.Seconds(), To: to.Seconds(), Text: text}
+		err = json.Unmarshal(doc, &turn.Manner)
+		t.Turns = append(t.Turns, turn)
+	case NoteAnswer:
+		a := Answer{From: from.Seconds(), To: to.Seconds()}
+		err = json.Unmarshal(doc, &a.Meaning)
+		t.Answers = slices.DeleteFunc(t.Answers, func(b Answer) bool { return b.Key == a.Key })
+		t.Answers = append(t.Answers, a)
 	}
-	return t, nil
+	if err != nil {
+		return fmt.Errorf("transcribe: note of kind %s: %w", kind, err)
+	}
+	return nil
 }
 
 // WriteJSON writes the transcript as one indented JSON object.

@@ -1,0 +1,145 @@
+package call
+
+import (
+	"context"
+	"time"
+
+	"sidetone/consent"
+	"sidetone/dialog"
+	"sidetone/media"
+	"sidetone/recorder"
+	"sidetone/telephony"
+	"sidetone/transcribe"
+)
+
+// How long the end of a call may take.
+const (
+	endWithin       = 3 * time.Second
+	lastWordsWithin = 3 * time.Second
+	finishWithin    = 10 * time.Second
+	farewellWithin  = 8 * time.Second
+)
+
+// ending is how the loop ends the call: at once, or after a last sentence.
+type ending struct {
+	result Result
+	next   telephony.Next
+	clip   media.ClipID // the last sentence; 0 when there is none
+	by     time.Time    // when to end without it
+	told   bool         // the leg has been told
+}
+
+// farewell says a last sentence, then ends the call.
+func (c *Call) farewell(text string, r Result) {
+	if c.ending != nil {
+		return
+	}
+	c.silence()
+	c.ending = &ending{result: r, clip: farewellClip, by: time.Now().Add(farewellWithin)}
+	if text == "" {
+		c.ending.by = time.Now()
+		return
+	}
+	c.spoken.pending = append(c.spoken.pending, dialog.Say{Clip: farewellClip, Text: text})
+}
+
+// said ends the leg when its last sentence has been played, or never will be.
+func (e *ending) said(c *Call, clip media.ClipID) {
+	if e.clip == clip {
+		e.tell(c)
+	}
+}
+
+// farewellClip is the number of the last sentence; no other clip gets it.
+const farewellClip = media.ClipID(1<<32 - 1)
+
+// finish ends the leg now.
+func (c *Call) finish(r Result, next telephony.Next) {
+	if c.ending == nil {
+		c.ending = &ending{result: r, next: next}
+	}
+	c.ending.by = time.Time{}
+	c.ending.tell(c)
+}
+
+// expire ends the leg when the last sentence takes too long.
+func (e *ending) expire(c *Call, now time.Time) {
+	if e != nil && !e.told && !now.Before(e.by) {
+		e.tell(c)
+	}
+}
+
+// tell tells the leg, once, in a goroutine of the call: it may take a while.
+func (e *ending) tell(c *Call) {
+	if e.told {
+		return
+	}
+	e.told = true
+	c.spawn("end", func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), endWithin)
+		defer cancel()
+		return c.Leg.End(ctx, e.next)
+	})
+}
+
+// windUp runs after the leg's end, in the order that every call's end has: what
+// was still being played and said is settled, recognition ends, the ledger gets
+// its last row, the recording is finished.
+func (c *Call) windUp() {
+	at := max(c.heard.newest, c.clock.Tick(time.Now()))
+	c.played(c.playout.Lost(c.heard.newest))
+	if c.asked.cancel != nil {
+		c.asked.cancel()
+	}
+	for _, a := range c.Dialog.Step(dialog.Closed{At: at}) {
+		if turn, ok := a.(dialog.AgentTurn); ok {
+			c.keepAgent(turn)
+		}
+	}
+	c.lastWords(at)
+	c.step(consent.Ended{At: at}, at)
+	close(c.rows)
+	c.settle()
+	c.finishRecording(at)
+}
+
+// lastWords waits for the words that the caller said before the end.
+func (c *Call) lastWords(at media.Tick) {
+	if c.session == nil || !c.gate.Open(consent.Transcript) {
+		return
+	}
+	c.unfinished++
+	c.session.Finalize(at)
+	timeout := time.NewTimer(lastWordsWithin)
+	defer timeout.Stop()
+	for c.unfinished > 0 {
+		select {
+		case e, ok := <-c.session.Events():
+			if !ok {
+				return
+			}
+			if e.Kind != transcribe.Final {
+				continue
+			}
+			c.unfinished--
+			if said, ok := c.gate.Heard(e.From, e.To, e.Text); ok && e.Text != "" {
+				c.keepCaller(dialog.CallerTurn{Said: said, Confidence: e.Confidence})
+			}
+		case <-timeout.C:
+			c.Log.Warn("call: last words lost", "call", c.info.ID)
+			return
+		}
+	}
+}
+
+// finishRecording closes the recording, if there is one.
+func (c *Call) finishRecording(at media.Tick) {
+	if c.recorder == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), finishWithin)
+	defer cancel()
+	if _, err := c.recorder.Finish(ctx, recorder.Ending{At: at, Outcome: string(c.result.Outcome), Reason: string(c.result.Reason)}); err != nil {
+		c.Log.Error("call: recording not finished; recovery will", "call", c.info.ID, "err", err)
+	}
+}

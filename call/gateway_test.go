@@ -1,0 +1,480 @@
+package call_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sidetone/call"
+	"sidetone/consent"
+	"sidetone/dialog"
+	"sidetone/internal/sim"
+	"sidetone/media"
+	"sidetone/recorder"
+	"sidetone/seal"
+	"sidetone/telephony/twilio"
+	"sidetone/transcribe"
+	"sidetone/transcribe/vad"
+)
+
+// The tests of this package are whole calls in virtual time: the simulated
+// carrier on the real wire, the real leg, playout, consent, turn machine,
+// recorder and sealing; only the engines are scripted, and objects go to memory.
+
+const authToken = "an auth token"
+
+// options changes what a gateway is made of.
+type options struct {
+	mode    consent.Mode
+	message consent.Message
+	replier dialog.Replier
+	speaker dialog.Speaker
+	engine  *engine
+	ledger  *ledger
+	unready bool // recordings can not begin
+	limit   time.Duration
+	carrier sim.CarrierOptions
+	set     func(*dialog.Settings)
+}
+
+// gateway is one gateway for one call.
+type gateway struct {
+	t       *testing.T
+	o       options
+	carrier *sim.Carrier
+	objects *objects
+	keys    *seal.Keyring
+	node    *seal.Node
+	spool   *recorder.Spool
+	ledger  *ledger
+	calls   *call.Registry
+	results chan call.Result
+
+	mu      sync.Mutex
+	updates []call.Update
+}
+
+// newGateway starts a gateway in the bubble of t.
+func newGateway(t *testing.T, o options) *gateway {
+	t.Helper()
+	dir := t.TempDir()
+	g := &gateway{t: t, o: o, objects: &objects{}, ledger: o.ledger, calls: call.NewRegistry(1), results: make(chan call.Result, 1)}
+	if g.ledger == nil {
+		g.ledger = &ledger{}
+	}
+	var err error
+	if g.keys, err = seal.OpenKeyring(filepath.Join(dir, "keys")); err != nil {
+		t.Fatal(err)
+	}
+	if g.node, err = seal.OpenNode(filepath.Join(dir, "node")); err != nil {
+		t.Fatal(err)
+	}
+	g.spool, err = recorder.OpenSpool(recorder.SpoolOptions{Dir: filepath.Join(dir, "spool"), Node: g.node, Put: g.objects})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	spooled := make(chan error, 1)
+	go func() { spooled <- g.spool.Run(ctx) }()
+
+	server := twilio.New(twilio.Options{PublicURL: "http://127.0.0.1:8080", AuthTokens: []string{authToken},
+		Secret: []byte("a secret of thirty-two bytes ...."), Once: &once{}, Serve: g.serve,
+		Admit: func(context.Context, twilio.Incoming) (twilio.Admission, error) {
+			return twilio.Admission{Accepted: true, CallID: "call-1", Agent: "tester"}, nil
+		}})
+	mux := http.NewServeMux()
+	server.Routes(mux)
+	ln := sim.NewPipeListener()
+	web := &http.Server{Handler: mux}
+	served := make(chan error, 1)
+	go func() { served <- web.Serve(ln) }()
+	t.Cleanup(func() {
+		web.Close()
+		<-served
+		server.Close()
+		if err := g.spool.Drain(t.Context()); err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		cancel()
+		<-spooled
+		g.spool.Close()
+	})
+	co := o.carrier
+	co.BaseURL, co.AuthToken, co.DialContext = "http://127.0.0.1:8080", authToken, ln.DialContext
+	g.carrier = sim.NewCarrier(co)
+	return g
+}
+
+// serve runs the call of a leg.
+func (g *gateway) serve(ctx context.Context, leg *twilio.Leg) {
+	mode, policy, err := consent.ParseMode(string(g.o.mode))
+	if err != nil {
+		g.t.Error(err)
+		return
+	}
+	detector, err := vad.NewEnergy(leg.Info().Rate, vad.Options{})
+	if err != nil {
+		g.t.Error(err)
+		return
+	}
+	settings := dialog.DefaultSettings("en")
+	settings.FirstClip = call.FirstClip(g.o.message)
+	if g.o.set != nil {
+		g.o.set(&settings)
+	}
+	options := call.Options{
+		Leg: leg, Consent: consent.NewMachine(mode, policy, g.o.message), Message: g.o.message,
+		Dialog: dialog.NewMachine(settings), Replier: g.o.replier, Speaker: g.o.speaker, Detector: detector,
+		Ledger: g.ledger, Begin: g.begin, Limit: g.o.limit, Watch: g.watch,
+		Farewell: call.Farewell{Duration: "1500Hz", ShuttingDown: "1600Hz", Unprovable: "1700Hz"},
+		Metrics:  call.NewMetrics(nil), Log: slog.New(slog.NewTextHandler(testWriter{g.t}, nil)),
+	}
+	if g.o.engine != nil {
+		options.Engine = g.o.engine
+	}
+	c, err := call.New(options)
+	if err != nil {
+		g.t.Error(err)
+		return
+	}
+	g.calls.Reserve("call-1")
+	defer g.calls.Release("call-1")
+	g.results <- c.Run(g.calls.Serve(ctx, "call-1"))
+}
+
+func (g *gateway) begin(origin media.Tick) (*recorder.Recorder, error) {
+	if g.o.unready {
+		return nil, recorder.ErrSpoolFull
+	}
+	keys, err := seal.NewTakeKeys(context.Background(), g.keys)
+	if err != nil {
+		return nil, err
+	}
+	return g.spool.Begin(recorder.TakeOptions{Call: "call-1", Take: "t1", Rate: 8000, Coding: media.MuLaw,
+		Origin: origin, Started: time.Now(), Played: "mark", Keys: keys})
+}
+
+func (g *gateway) watch(u call.Update) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.updates = append(g.updates, u)
+}
+
+// dial places the call.
+func (g *gateway) dial() *sim.Call {
+	g.t.Helper()
+	c, err := g.carrier.Dial(g.t.Context())
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return c
+}
+
+// end waits for both ends of the call.
+func (g *gateway) end(c *sim.Call) (sim.Report, call.Result) {
+	g.t.Helper()
+	report, err := c.Wait(g.t.Context())
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return report, <-g.results
+}
+
+// recording is what a call has left, decrypted.
+type recording struct {
+	left, right []int16 // sample 0 is tick 0
+	turns       []transcribe.Turn
+	answers     []transcribe.Answer
+	manifest    *recorder.Manifest
+}
+
+// recording waits until all is stored, and opens it.
+func (g *gateway) recording() recording {
+	g.t.Helper()
+	if err := g.spool.Drain(g.t.Context()); err != nil {
+		g.t.Fatal(err)
+	}
+	r, err := recorder.Open(g.t.Context(), recorder.OpenOptions{From: g.objects, Keys: g.keys,
+		Trusted: []ed25519.PublicKey{g.node.PublicKey()}, Call: "call-1", Take: "t1"})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	var wav bytes.Buffer
+	if err := r.WriteWAV(g.t.Context(), &wav); err != nil {
+		g.t.Fatal(err)
+	}
+	out := recording{manifest: r.Manifest()}
+	samples := media.AppendPCM(nil, wav.Bytes()[r.Manifest().Header:])
+	for i := 0; i+1 < len(samples); i += 2 {
+		out.left, out.right = append(out.left, samples[i]), append(out.right, samples[i+1])
+	}
+	lines, err := r.Notes(g.t.Context())
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	var tr transcribe.Transcript
+	for _, l := range lines {
+		if err := tr.Add(l.Kind, l.From, l.To, l.Text, l.Doc); err != nil {
+			g.t.Fatal(err)
+		}
+	}
+	out.turns, out.answers = tr.Turns, tr.Answers
+	return out
+}
+
+// objects is an object store in memory.
+type objects struct {
+	mu   sync.Mutex
+	held map[string][]byte
+}
+
+func (o *objects) Put(_ context.Context, key string, body []byte, _ [32]byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.held == nil {
+		o.held = map[string][]byte{}
+	}
+	if old, ok := o.held[key]; ok && !bytes.Equal(old, body) {
+		return fmt.Errorf("object %s is there with other content", key)
+	}
+	o.held[key] = bytes.Clone(body)
+	return nil
+}
+
+func (o *objects) Head(_ context.Context, key string) (int64, [32]byte, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	body, ok := o.held[key]
+	if !ok {
+		return 0, [32]byte{}, errors.New("no such object")
+	}
+	return int64(len(body)), sha256.Sum256(body), nil
+}
+
+func (o *objects) Get(_ context.Context, key string) ([]byte, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	body, ok := o.held[key]
+	if !ok {
+		return nil, fmt.Errorf("no object %s", key)
+	}
+	return body, nil
+}
+
+// keys returns the keys of all objects.
+func (o *objects) keys() (keys []string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for k := range o.held {
+		keys = append(keys, k)
+	}
+	return keys
+}
+
+// ledger keeps rows in memory; wait and err are its faults.
+type ledger struct {
+	wait time.Duration
+	err  error
+
+	mu   sync.Mutex
+	rows []string
+}
+
+func (l *ledger) Append(ctx context.Context, _, event string, _ []byte) (int64, error) {
+	select {
+	case <-time.After(l.wait):
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return 0, l.err
+	}
+	l.rows = append(l.rows, event)
+	return int64(len(l.rows)), nil
+}
+
+func (l *ledger) events() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.rows, " ")
+}
+
+// once remembers nonces.
+type once struct {
+	mu   sync.Mutex
+	used map[string]bool
+}
+
+func (o *once) Use(_ context.Context, nonce string, _ time.Time) (bool, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.used == nil {
+		o.used = map[string]bool{}
+	}
+	first := !o.used[nonce]
+	o.used[nonce] = true
+	return first, nil
+}
+
+// tones speaks: a text is words of the form "440Hz" or "440Hz*3", one second of
+// that tone each, or as many as it says; wait is the time to the first audio.
+type tones struct{ wait time.Duration }
+
+func (tones) Name() string { return "tones" }
+func (tones) Local() bool  { return true }
+
+func (s tones) Speak(ctx context.Context, text string, rate int) iter.Seq2[[]int16, error] {
+	return func(yield func([]int16, error) bool) {
+		select {
+		case <-time.After(s.wait):
+		case <-ctx.Done():
+			yield(nil, ctx.Err())
+			return
+		}
+		for word := range strings.FieldsSeq(text) {
+			hz, seconds := 0.0, 1.0
+			if _, err := fmt.Sscanf(word, "%fHz*%f", &hz, &seconds); err != nil && hz == 0 {
+				yield(nil, fmt.Errorf("tones can not say %q", word))
+				return
+			}
+			if !yield(media.Tone(rate, hz, time.Duration(seconds*float64(time.Second)), -12), nil) {
+				return
+			}
+		}
+	}
+}
+
+// replies answers its inputs in turn, then ends the call.
+type replies struct {
+	each []string
+	got  []string // what the caller said, as the replier got it
+	wait time.Duration
+}
+
+func (r *replies) Reply(ctx context.Context, in dialog.Input) iter.Seq2[dialog.Part, error] {
+	return func(yield func(dialog.Part, error) bool) {
+		select {
+		case <-time.After(r.wait):
+		case <-ctx.Done():
+			yield(dialog.Part{}, ctx.Err())
+			return
+		}
+		if in.Kind != dialog.Opening {
+			r.got = append(r.got, in.Said.String())
+		}
+		if len(r.each) == 0 {
+			yield(dialog.Part{End: true}, nil)
+			return
+		}
+		next := r.each[0]
+		r.each = r.each[1:]
+		for sentence := range strings.SplitSeq(next, ". ") {
+			part := dialog.Part{Sentence: sentence}
+			if key, ok := strings.CutPrefix(sentence, "answer:"); ok {
+				part = dialog.Part{Answer: &dialog.Answer{Key: key, Kind: "text", Value: in.Said.String(), Said: in.Said}}
+			}
+			if !yield(part, nil) {
+				return
+			}
+		}
+	}
+}
+
+// engine recognises by length: each final is "heard <tenths of a second>", from
+// the onset of speech to the end of the turn, and empty for short sounds; wait is
+// how long that takes.
+type engine struct {
+	wait time.Duration
+
+	mu    sync.Mutex
+	first media.Tick // of the first frame it was ever given
+	any   bool
+}
+
+func (*engine) Name() string { return "counter" }
+func (*engine) Local() bool  { return true }
+
+func (e *engine) Open(transcribe.Options) (transcribe.Session, error) {
+	return &session{engine: e, asks: make(chan ask, 8), events: make(chan transcribe.Event, 8)}, nil
+}
+
+type ask struct{ from, to media.Tick }
+
+type session struct {
+	engine *engine
+	from   media.Tick
+	asks   chan ask
+	events chan transcribe.Event
+}
+
+func (s *session) Write(a consent.ConverseAudio) {
+	s.engine.mu.Lock()
+	defer s.engine.mu.Unlock()
+	if !s.engine.any {
+		s.engine.any, s.engine.first = true, a.Frame().At
+	}
+}
+
+func (s *session) Speech(at media.Tick, on bool) {
+	if on && s.from == 0 {
+		s.from = at
+	}
+}
+
+func (s *session) Finalize(at media.Tick) {
+	s.asks <- ask{s.from, at}
+	s.from = 0
+}
+
+func (s *session) Events() <-chan transcribe.Event { return s.events }
+
+func (s *session) Run(ctx context.Context) error {
+	defer close(s.events)
+	for {
+		select {
+		case a := <-s.asks:
+			<-time.After(s.engine.wait)
+			e := transcribe.Event{Kind: transcribe.Final, From: a.from, To: a.to, Took: s.engine.wait}
+			if a.from > 0 && a.to-a.from > media.TicksIn(800*time.Millisecond) {
+				e.Text = fmt.Sprintf("heard %.0f", (a.to-a.from).Seconds()*10)
+			}
+			s.events <- e
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// testWriter logs to the test.
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(b []byte) (int, error) {
+	w.t.Log(strings.TrimSpace(string(b)))
+	return len(b), nil
+}
+
+// notice is a message of two parts, each one second of a tone of its own.
+func notice() consent.Message {
+	part := func(kind consent.PartKind, hz float64) consent.Part {
+		return consent.Part{Kind: kind, Text: fmt.Sprintf("%.0fHz", hz), SHA256: "-", Audio: media.Audio{Rate: 8000, PCM: media.Tone(8000, hz, time.Second, -12)}}
+	}
+	return consent.Message{ID: "m1", Language: "en", Wait: consent.ClearWait,
+		Parts: []consent.Part{part(consent.PartAI, 700), part(consent.PartRecording, 900)}}
+}
+
+// bubble runs a test in virtual time.
+func bubble(t *testing.T, test func(t *testing.T)) { synctest.Test(t, test) }

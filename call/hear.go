@@ -1,0 +1,156 @@
+package call
+
+import (
+	"time"
+
+	"sidetone/consent"
+	"sidetone/dialog"
+	"sidetone/media"
+	"sidetone/recorder"
+	"sidetone/transcribe"
+	"sidetone/transcribe/vad"
+)
+
+// Limits of hearing.
+const (
+	quietAfter = media.FrameTicks * 5 // without a frame, the detector hears silence
+	echoAlike  = 0.55                 // correlation from which on it is our own voice
+	echoLooks  = 5                    // frames between two looks at a suspected echo
+	heldFrames = 100                  // 2 s of frames wait for the ledger
+)
+
+// hearing is what the loop knows of the caller's side.
+type hearing struct {
+	newest  media.Tick // end of the newest frame
+	quiet   media.Tick // up to where the detector has heard
+	voice   vad.State
+	speech  bool       // the caller speaks, and it is not our echo
+	from    media.Tick // of that speech
+	looks   int        // frames since the last look for an echo
+	held    bool       // playout is held by the turn machine
+	settled bool       // and what was played before is known
+}
+
+// hear takes a frame of the caller: the clock, the detector, then the gate.
+func (c *Call) hear(f media.Frame) {
+	now := time.Now()
+	c.clock.Observe(f.End(), now)
+	c.heard.newest, c.heard.quiet = f.End(), f.End()
+	c.echo.Heard(f.PCM)
+	state, err := c.Detector.Write(f)
+	if err != nil {
+		c.Metrics.detectorErrors.Inc()
+	}
+	c.voice(state, f.End())
+	if from, pending := c.Consent.Pending(); pending && f.At >= from {
+		if len(c.waiting) < heldFrames {
+			c.waiting = append(c.waiting, f)
+		}
+		return
+	}
+	c.admit(f)
+}
+
+// admit gives a frame to those that the gate lets have it.
+func (c *Call) admit(f media.Frame) {
+	if c.session != nil {
+		if a, ok := c.gate.Converse(f); ok {
+			c.session.Write(a)
+		}
+	}
+	if c.recorder != nil {
+		if a, ok := c.gate.Record(f); ok {
+			c.recorder.Write(recorder.Caller, a)
+		}
+	}
+}
+
+// listen lets the detector hear silence when nothing has arrived for a while.
+func (c *Call) listen(at media.Tick) {
+	if at-c.heard.quiet < quietAfter {
+		return
+	}
+	c.heard.quiet = at
+	c.echo.Heard(nil)
+	state, err := c.Detector.Silence(at)
+	if err != nil {
+		c.Metrics.detectorErrors.Inc()
+	}
+	c.voice(state, at)
+}
+
+// voice takes what the detector makes of the newest audio, and tells the turn
+// machine and the session when the caller begins or ends to speak.
+func (c *Call) voice(state vad.State, at media.Tick) {
+	c.heard.voice = state
+	speech := state.Speech && !c.ownVoice(state)
+	if speech == c.heard.speech {
+		return
+	}
+	c.heard.speech = speech
+	if speech {
+		c.heard.from = state.From
+	}
+	if !c.talking() {
+		return
+	}
+	if speech {
+		c.begun(at)
+		return
+	}
+	c.ended(at)
+}
+
+func (c *Call) begun(at media.Tick) {
+	if c.session != nil {
+		c.session.Speech(c.heard.from, true)
+	}
+	c.turnTo(dialog.SpeechStarted{At: at, From: c.heard.from})
+}
+
+func (c *Call) ended(at media.Tick) {
+	to := max(c.heard.voice.To, c.heard.from)
+	if c.session != nil {
+		c.session.Speech(to, false)
+	}
+	c.turnTo(dialog.SpeechEnded{At: at, To: to})
+}
+
+// ownVoice reports whether detected speech is our own voice coming back. It
+// looks again now and then while that speech lasts, since a caller may start
+// to speak over an echo.
+func (c *Call) ownVoice(state vad.State) bool {
+	if c.heard.speech || !c.playout.Playing(time.Now()) {
+		return false
+	}
+	if c.heard.looks--; c.heard.looks > 0 {
+		return true
+	}
+	if c.echo.Similarity() < echoAlike {
+		c.heard.looks = 0
+		return false
+	}
+	c.heard.looks = echoLooks
+	c.Metrics.echoes.Inc()
+	return true
+}
+
+// understand takes what speech recognition made of the caller's words.
+func (c *Call) understand(e transcribe.Event) {
+	now := time.Now()
+	at := c.clock.Tick(now)
+	final := e.Kind == transcribe.Final
+	if final {
+		c.unfinished--
+		c.turn.recognised(e.Took)
+		c.Metrics.stage(dialog.StageSTT, e.Took)
+	}
+	from := e.From
+	if since, ok := c.gate.Since(consent.Converse); ok {
+		from = max(from, since)
+	}
+	said, _ := c.gate.Heard(from, max(from, e.To), e.Text)
+	if c.talking() {
+		c.turnTo(dialog.Words{At: at, Said: said, Final: final, Confidence: e.Confidence})
+	}
+}

@@ -1,0 +1,104 @@
+package call
+
+import (
+	"sidetone/consent"
+	"sidetone/dialog"
+	"sidetone/media"
+	"sidetone/recorder"
+	"sidetone/transcribe"
+)
+
+// keepLeadIn puts the announcement into the recording and the transcript, at
+// the ticks at which it was played.
+func (c *Call) keepLeadIn() {
+	for _, s := range c.leadIn {
+		c.eachFrame(s, func(f media.Frame) {
+			if a, ok := c.gate.LeadIn(f); ok {
+				c.recorder.Write(recorder.Agent, a)
+			}
+		})
+		if !s.Done {
+			continue
+		}
+		from := s.At - s.From
+		to := s.At + media.TickOfSample(int64(len(s.PCM)), c.info.Rate)
+		if text, ok := c.gate.LeadInText(from, to, c.Message.Parts[s.Clip-1].Text); ok {
+			c.noteTurn(text, transcribe.Manner{Speaker: transcribe.Agent})
+		}
+	}
+}
+
+// keepOwn puts a stretch of the agent's voice into the recording.
+func (c *Call) keepOwn(s media.Span) {
+	if c.recorder == nil {
+		return
+	}
+	c.eachFrame(s, func(f media.Frame) {
+		if a, ok := c.gate.Own(f); ok {
+			c.recorder.Write(recorder.Agent, a)
+		}
+	})
+}
+
+// eachFrame cuts a span into frames; the last may be short.
+func (c *Call) eachFrame(s media.Span, do func(media.Frame)) {
+	size := media.FrameSamples(c.info.Rate)
+	for at, pcm := s.At, s.PCM; len(pcm) > 0; at += media.FrameTicks {
+		n := min(size, len(pcm))
+		do(media.Frame{At: at, PCM: pcm[:n]})
+		pcm = pcm[n:]
+	}
+}
+
+// keepCaller commits a caller's turn to the transcript.
+func (c *Call) keepCaller(t dialog.CallerTurn) {
+	from, to := t.Said.Span()
+	text, ok := c.gate.Text(from, to, t.Said.String())
+	if !ok {
+		return
+	}
+	m := transcribe.Manner{Speaker: transcribe.Caller, Keyed: t.Keyed, Confidence: t.Confidence}
+	if !t.Keyed && c.Engine != nil {
+		m.Engine = c.Engine.Name()
+	}
+	c.noteTurn(text, m)
+}
+
+// keepAgent commits what was played of an agent's turn to the transcript.
+func (c *Call) keepAgent(t dialog.AgentTurn) {
+	if t.Interrupted {
+		c.Metrics.bargeIns.Inc()
+	}
+	if text, ok := c.gate.Text(t.From, t.To, t.Text); ok {
+		c.noteTurn(text, transcribe.Manner{Speaker: transcribe.Agent, Interrupted: t.Interrupted, Engine: c.Speaker.Name()})
+	}
+}
+
+// keepAnswer commits a structured answer. It may be kept only where the words
+// may from which it was understood.
+func (c *Call) keepAnswer(a dialog.Answer) {
+	from, to := a.Said.Span()
+	text, ok := c.gate.Text(from, to, a.Said.String())
+	if !ok {
+		return
+	}
+	m := transcribe.Meaning{Key: a.Key, Kind: string(a.Kind), Value: a.Value}
+	c.note(recorder.Note{Kind: transcribe.NoteAnswer, Text: text, Doc: m})
+	c.watch(Update{Kind: Answered, Answer: &transcribe.Answer{From: from.Seconds(), To: to.Seconds(), Meaning: m}})
+}
+
+// noteTurn writes a turn into the recording and shows it to who watches.
+func (c *Call) noteTurn(text consent.Text, m transcribe.Manner) {
+	c.note(recorder.Note{Kind: transcribe.NoteTurn, Text: text, Doc: m})
+	from, to := text.Span()
+	c.watch(Update{Kind: Spoke, Turn: &transcribe.Turn{From: from.Seconds(), To: to.Seconds(), Text: text.String(), Manner: m}})
+}
+
+func (c *Call) note(n recorder.Note) {
+	if c.recorder == nil {
+		return
+	}
+	if err := c.recorder.Note(n); err != nil {
+		c.Log.Error("call: note lost", "call", c.info.ID, "kind", n.Kind, "err", err)
+	}
+}

@@ -1,0 +1,211 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"sidetone/consent"
+	"sidetone/dialog"
+	"sidetone/media"
+	"sidetone/telephony"
+	"sidetone/transcribe"
+)
+
+// markOverdue is how long a mark may be late before the far end counts as
+// stalled.
+const markOverdue = time.Second
+
+// loop is the call: it takes one thing at a time, until the leg is over.
+func (c *Call) loop(ctx context.Context) {
+	defer c.recoverLoop()
+	beat := newBeat()
+	defer beat.stop()
+	c.clock.Observe(0, time.Now())
+	c.step(consent.Answered{}, 0)
+
+	recv, events, done := c.Leg.Recv(), c.Leg.Events(), ctx.Done()
+	words := c.words()
+	for events != nil {
+		select {
+		case f, ok := <-recv:
+			if !ok {
+				recv = nil
+				continue
+			}
+			c.hear(f)
+		case e, ok := <-events:
+			if !ok {
+				events = nil
+				continue
+			}
+			c.event(e)
+		case w, ok := <-words:
+			if !ok {
+				words = nil
+				continue
+			}
+			c.understand(w)
+		case w := <-c.written:
+			c.wrote(w)
+		case r := <-c.replied:
+			c.answer(r)
+		case s := <-c.speech:
+			c.sound(s)
+		case err := <-c.fault:
+			c.fail(err)
+		case now := <-beat.c:
+			c.pass(now)
+			c.send(now)
+			beat.next(time.Now(), c.due)
+		case <-done:
+			done = nil
+			c.interrupt(context.Cause(ctx))
+		}
+		c.feed()
+		c.send(time.Now())
+	}
+	if c.ending == nil {
+		c.result = ofLeg(c.Leg.Cause())
+	} else {
+		c.result = c.ending.result
+	}
+}
+
+// words returns the session's events, nil without a session.
+func (c *Call) words() <-chan transcribe.Event {
+	if c.session == nil {
+		return nil
+	}
+	return c.session.Events()
+}
+
+// event takes what the far end did.
+func (c *Call) event(e telephony.Event) {
+	switch e.Kind {
+	case telephony.DTMF:
+		asked := c.Dialog.Expecting() == dialog.ExpectDigits
+		if c.step(consent.Key{At: e.At, Digit: e.Digit, Asked: asked}, e.At) {
+			return
+		}
+		if said, ok := c.gate.Heard(e.At, e.At, string(e.Digit)); ok && c.talking() {
+			c.turnTo(dialog.Key{At: e.At, Said: said, Digit: e.Digit})
+		}
+	case telephony.Played:
+		c.played(c.playout.Marked(e.Mark, false, e.At))
+	case telephony.Flushed:
+		c.played(c.playout.Marked(e.Mark, true, e.At))
+	case telephony.Lost:
+		c.lost = true
+		c.played(c.playout.Lost(e.At))
+	case telephony.Resumed:
+		c.clock.Reanchor()
+		c.lost = false
+		c.playout.Found()
+	}
+}
+
+// pass takes the beat of the call's one timer.
+func (c *Call) pass(now time.Time) {
+	at := c.clock.Tick(now)
+	c.listen(at)
+	late := c.playout.Overdue(now) > markOverdue
+	if late && !c.playout.Settled() {
+		c.played(c.playout.Settle(now, c.heard.newest))
+	} else if late && !c.lost {
+		c.finish(Result{Carrier, Stalled}, telephony.Next{})
+	}
+	if c.heard.held && !c.heard.settled && c.playout.Settled() {
+		c.heard.settled = true
+		c.turnTo(dialog.HoldSettled{At: at})
+	}
+	c.step(consent.Passed{At: at}, at)
+	if c.talking() {
+		c.turnTo(dialog.Passed{At: at})
+	}
+	if c.Limit > 0 && at.Duration() >= c.Limit {
+		c.farewell(c.Farewell.Duration, Result{Policy, Duration})
+	}
+	c.ending.expire(c, now)
+}
+
+// send lets the playout send what is due.
+func (c *Call) send(now time.Time) {
+	late := now.Sub(c.due)
+	if !c.due.IsZero() && late >= 0 {
+		c.Metrics.lateness.Observe(late.Seconds())
+	}
+	next, err := c.playout.Step(now)
+	if err != nil && !errors.Is(err, telephony.ErrEnded) {
+		c.Log.Warn("call: send failed", "call", c.info.ID, "err", err)
+	}
+	c.due = next
+}
+
+// talking reports whether the conversation is under way.
+func (c *Call) talking() bool {
+	return c.outcome != "" && c.gate.Open(consent.Converse) && c.ending == nil
+}
+
+// interrupt takes the end of the call's context.
+func (c *Call) interrupt(cause error) {
+	if errors.Is(cause, ErrShuttingDown) {
+		c.farewell(c.Farewell.ShuttingDown, Result{Policy, ShuttingDown})
+		return
+	}
+	c.finish(Result{Policy, ShuttingDown}, telephony.Next{})
+}
+
+// fail ends the call after a panic of one of its goroutines.
+func (c *Call) fail(err error) {
+	c.Log.Error("call: internal error", "call", c.info.ID, "err", err)
+	c.finish(Result{Internal, Panicked}, telephony.Next{})
+}
+
+// recoverLoop turns a panic of the loop into the end of this call.
+func (c *Call) recoverLoop() {
+	p := recover()
+	if p == nil {
+		return
+	}
+	c.Log.Error("call: internal error", "call", c.info.ID, "err", panicked("loop", p))
+	c.result = Result{Internal, Panicked}
+	ctx, cancel := context.WithTimeout(context.Background(), endWithin)
+	defer cancel()
+	if err := c.Leg.End(ctx, telephony.Next{}); err != nil {
+		c.Log.Warn("call: leg did not end", "call", c.info.ID, "err", err)
+	}
+}
+
+func panicked(part string, p any) error {
+	return fmt.Errorf("panic in %s: %v\n%s", part, p, debug.Stack())
+}
+
+// beat is the call's one timer: it fires every 20 ms on an absolute schedule,
+// and skips beats that it missed.
+type beat struct {
+	timer *time.Timer
+	c     <-chan time.Time
+	due   time.Time
+}
+
+func newBeat() *beat {
+	t := time.NewTimer(media.FrameDuration)
+	return &beat{timer: t, c: t.C, due: time.Now().Add(media.FrameDuration)}
+}
+
+// next sets the timer for the next beat, in step with the playout while that
+// is sending.
+func (b *beat) next(now, playout time.Time) {
+	if playout.IsZero() {
+		missed := now.Sub(b.due) / media.FrameDuration
+		b.due = b.due.Add((missed + 1) * media.FrameDuration)
+	} else {
+		b.due = playout
+	}
+	b.timer.Reset(b.due.Sub(now))
+}
+
+func (b *beat) stop() { b.timer.Stop() }

@@ -1,0 +1,160 @@
+package call
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"sidetone/consent"
+	"sidetone/dialog"
+	"sidetone/media"
+	"sidetone/telephony"
+)
+
+// The stages that the call itself measures, beside those of the turn machine.
+// Gateway is our own share: end of turn to the first frame sent, without the
+// engines' time.
+const (
+	stageTTS     dialog.Stage = "tts"
+	stagePlayout dialog.Stage = "playout"
+	stageGateway dialog.Stage = "gateway"
+)
+
+// Metrics of all calls.
+type Metrics struct {
+	active         *prometheus.GaugeVec
+	attempted      *prometheus.CounterVec
+	ended          *prometheus.CounterVec
+	duration       *prometheus.HistogramVec
+	firstAudio     prometheus.Histogram
+	turns          *prometheus.HistogramVec
+	holds          prometheus.Counter
+	bargeIns       prometheus.Counter
+	heldFor        prometheus.Histogram
+	stopped        prometheus.Histogram
+	echoes         prometheus.Counter
+	consents       *prometheus.CounterVec
+	message        prometheus.Histogram
+	withdrawn      prometheus.Counter
+	lateness       prometheus.Histogram
+	detectorErrors prometheus.Counter
+	ttsErrors      prometheus.Counter
+}
+
+// NewMetrics registers the metrics of calls; r may be nil.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	f := promauto.With(r)
+	turn := []float64{.005, .01, .025, .05, .1, .2, .3, .5, .7, 1, 1.5, 2, 3, 5, 8}
+	m := &Metrics{
+		active: f.NewGaugeVec(prometheus.GaugeOpts{Name: "sidetone_calls_active",
+			Help: "Calls in progress."}, []string{"kind", "direction"}),
+		attempted: f.NewCounterVec(prometheus.CounterOpts{Name: "sidetone_calls_attempted_total",
+			Help: "Calls that asked to be admitted, by result."}, []string{"result"}),
+		ended: f.NewCounterVec(prometheus.CounterOpts{Name: "sidetone_calls_finished_total",
+			Help: "Calls that ended, by outcome and reason."}, []string{"outcome", "reason"}),
+		duration: f.NewHistogramVec(prometheus.HistogramOpts{Name: "sidetone_call_duration_seconds",
+			Help: "Length of calls, by kind of leg.", Buckets: []float64{1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600}}, []string{"kind"}),
+		firstAudio: f.NewHistogram(prometheus.HistogramOpts{Name: "sidetone_first_audio_seconds",
+			Help: "Start of a call's leg to the first agent audio sent.", Buckets: []float64{.001, .002, .005, .01, .02, .03, .05, .1, .25, .5, 1, 2}}),
+		turns: f.NewHistogramVec(prometheus.HistogramOpts{Name: "sidetone_turn_latency_seconds",
+			Help: "Latency of a turn by stage: endpoint, stt, llm, tts, playout, gateway (our own share), total.", Buckets: turn}, []string{"stage"}),
+		holds: f.NewCounter(prometheus.CounterOpts{Name: "sidetone_holds_total",
+			Help: "Times that playout was held because the caller spoke."}),
+		bargeIns: f.NewCounter(prometheus.CounterOpts{Name: "sidetone_barge_ins_total",
+			Help: "Agent turns that the caller cut short."}),
+		heldFor: f.NewHistogram(prometheus.HistogramOpts{Name: "sidetone_false_hold_seconds",
+			Help: "Length of holds that ended in resuming.", Buckets: turn}),
+		stopped: f.NewHistogram(prometheus.HistogramOpts{Name: "sidetone_barge_in_stop_seconds",
+			Help: "Onset of the caller's speech to the clear sent to the carrier.", Buckets: turn}),
+		echoes: f.NewCounter(prometheus.CounterOpts{Name: "sidetone_echoes_ignored_total",
+			Help: "Detected speech that was the agent's own voice coming back."}),
+		consents: f.NewCounterVec(prometheus.CounterOpts{Name: "sidetone_consent_outcomes_total",
+			Help: "How the question of consent ended."}, []string{"outcome"}),
+		message: f.NewHistogram(prometheus.HistogramOpts{Name: "sidetone_consent_decision_seconds",
+			Help: "Start of a call to the settled question of consent.", Buckets: []float64{.25, .5, 1, 2, 5, 10, 15, 20, 30, 45}}),
+		withdrawn: f.NewCounter(prometheus.CounterOpts{Name: "sidetone_consent_withdrawals_total",
+			Help: "Grants taken back by the caller, or shut by a failing ledger."}),
+		lateness: f.NewHistogram(prometheus.HistogramOpts{Name: "sidetone_media_send_lateness_seconds",
+			Help: "How late agent frames were sent against their schedule.", Buckets: []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2}}),
+		detectorErrors: f.NewCounter(prometheus.CounterOpts{Name: "sidetone_vad_errors_total",
+			Help: "Frames that voice activity detection failed on."}),
+		ttsErrors: f.NewCounter(prometheus.CounterOpts{Name: "sidetone_tts_errors_total",
+			Help: "Sentences of which no audio could be made."}),
+	}
+	for _, result := range []string{"admitted", "refused"} {
+		m.attempted.WithLabelValues(result)
+	}
+	return m
+}
+
+// Attempted counts a call that asked to be admitted.
+func (m *Metrics) Attempted(admitted bool) {
+	result := "refused"
+	if admitted {
+		result = "admitted"
+	}
+	m.attempted.WithLabelValues(result).Inc()
+}
+
+func (m *Metrics) began(i telephony.Info) {
+	m.active.WithLabelValues(string(i.Kind), string(i.Direction)).Inc()
+}
+
+func (m *Metrics) finished(i telephony.Info, r Result, took time.Duration) {
+	m.active.WithLabelValues(string(i.Kind), string(i.Direction)).Dec()
+	m.ended.WithLabelValues(string(r.Outcome), string(r.Reason)).Inc()
+	m.duration.WithLabelValues(string(i.Kind)).Observe(took.Seconds())
+}
+
+func (m *Metrics) consent(o consent.Outcome, at media.Tick) {
+	m.consents.WithLabelValues(string(o)).Inc()
+	m.message.Observe(at.Seconds())
+}
+
+func (m *Metrics) stage(s dialog.Stage, took time.Duration) {
+	switch s {
+	case dialog.StageHeld:
+		m.heldFor.Observe(took.Seconds())
+	case dialog.StageBargeIn:
+		m.stopped.Observe(took.Seconds())
+	default:
+		m.turns.WithLabelValues(string(s)).Observe(took.Seconds())
+	}
+}
+
+// stopwatch measures our own share of a turn: from the end of the caller's turn
+// to the first frame of the reply, less the time that the engines took.
+type stopwatch struct {
+	began   time.Time // of the turn: the zero time when nothing is measured
+	engines time.Duration
+	ready   time.Time // first audio of the reply
+}
+
+func (w *stopwatch) finalized(now time.Time) { w.began, w.engines, w.ready = now, 0, time.Time{} }
+
+func (w *stopwatch) recognised(took time.Duration) { w.engines += took }
+
+// replied counts the first sentence of a reply only.
+func (w *stopwatch) replied(took time.Duration) {
+	if w.ready.IsZero() {
+		w.engines += took
+	}
+}
+
+func (w *stopwatch) synthesised(took time.Duration) {
+	if w.ready.IsZero() && !w.began.IsZero() {
+		w.engines += took
+		w.ready = time.Now()
+	}
+}
+
+// sent takes the sending of a frame.
+func (w *stopwatch) sent(now time.Time, m *Metrics) {
+	if w.began.IsZero() || w.ready.IsZero() {
+		return
+	}
+	m.stage(stagePlayout, now.Sub(w.ready))
+	m.stage(stageGateway, max(0, now.Sub(w.began)-w.engines))
+	w.began = time.Time{}
+}

@@ -1,0 +1,350 @@
+package call
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"sidetone/consent"
+	"sidetone/dialog"
+	"sidetone/media"
+	"sidetone/telephony"
+)
+
+// queueAhead is how much audio may wait in the playout before the next
+// sentence is made.
+const queueAhead = 8 * media.TickRate
+
+// asking is what the loop knows of the replier.
+type asking struct {
+	turn   dialog.TurnID
+	cancel context.CancelFunc // of the newest reply; nil before the first
+}
+
+// input is what the replier goroutine is asked.
+type input struct {
+	ctx context.Context
+	dialog.Input
+}
+
+// replied is a part of a reply, or its end.
+type replied struct {
+	turn dialog.TurnID
+	part dialog.Part
+	took time.Duration // from the input to this part
+	end  bool
+	err  error
+}
+
+// reply is the replier's goroutine: one input at a time.
+func (c *Call) reply(ctx context.Context) error {
+	for {
+		var in input
+		select {
+		case in = <-c.inputs:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		began := time.Now()
+		end := replied{turn: in.Turn, end: true}
+		for part, err := range c.Replier.Reply(in.ctx, in.Input) {
+			if err != nil {
+				end.err = err
+				break
+			}
+			if !put(ctx, c.replied, replied{turn: in.Turn, part: part, took: time.Since(began)}) {
+				return ctx.Err()
+			}
+		}
+		if !put(ctx, c.replied, end) {
+			return ctx.Err()
+		}
+	}
+}
+
+// put sends v unless ctx ends first.
+func put[T any](ctx context.Context, ch chan<- T, v T) bool {
+	select {
+	case ch <- v:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// answer takes a piece of a reply into the loop.
+func (c *Call) answer(r replied) {
+	now := time.Now()
+	at := c.clock.Tick(now)
+	if !c.talking() {
+		return
+	}
+	if r.end {
+		c.turnTo(dialog.ReplyEnded{At: at, Turn: r.turn, Err: r.err})
+		return
+	}
+	if r.part.Sentence != "" && r.turn == c.asked.turn {
+		c.turn.replied(r.took)
+	}
+	c.turnTo(dialog.Replied{At: at, Turn: r.turn, Part: r.part})
+}
+
+// turnTo gives an event to the turn machine and does what it says.
+func (c *Call) turnTo(e dialog.Event) {
+	for _, a := range c.Dialog.Step(e) {
+		c.act(a)
+	}
+}
+
+func (c *Call) act(a dialog.Action) {
+	now := time.Now()
+	switch a := a.(type) {
+	case dialog.StartReply:
+		c.ask(a.Input)
+	case dialog.CancelReply:
+		c.cancel(a.Turn)
+	case dialog.Say:
+		c.spoken.pending = append(c.spoken.pending, a)
+	case dialog.Hold:
+		c.Metrics.holds.Inc()
+		c.hold(now)
+	case dialog.Resume:
+		c.heard.held = false
+		c.playout.Resume()
+	case dialog.Drop:
+		c.heard.held = false
+		c.playout.Drop()
+	case dialog.Finalize:
+		c.finalize(a.At, now)
+	case dialog.CallerTurn:
+		c.keepCaller(a)
+	case dialog.AgentTurn:
+		c.keepAgent(a)
+	case dialog.Note:
+		c.keepAnswer(a.Answer)
+	case dialog.Observe:
+		c.Metrics.stage(a.Stage, a.Took.Duration())
+	case dialog.End:
+		next := telephony.Next{}
+		if a.Transfer != "" {
+			next = telephony.Next{Kind: telephony.Dial, Target: a.Transfer}
+		}
+		c.finish(ofDialog(a.Reason), next)
+	}
+}
+
+// ask gives the replier its next input. A reply that is still running has been
+// cancelled; an input that it never took is replaced.
+func (c *Call) ask(in dialog.Input) {
+	ctx, cancel := context.WithCancel(context.Background())
+	if c.asked.cancel != nil {
+		c.asked.cancel()
+	}
+	c.asked = asking{turn: in.Turn, cancel: cancel}
+	next := input{ctx: ctx, Input: in}
+	select {
+	case <-c.inputs:
+	default:
+	}
+	c.inputs <- next // has room: the loop is its only sender
+}
+
+// cancel stops the reply and the synthesis of a turn.
+func (c *Call) cancel(turn dialog.TurnID) {
+	if c.asked.turn == turn && c.asked.cancel != nil {
+		c.asked.cancel()
+	}
+	c.spoken.pending = slices.DeleteFunc(c.spoken.pending, func(s dialog.Say) bool { return s.Turn == turn })
+	if c.spoken.busy && c.spoken.turn == turn {
+		c.spoken.cancel()
+		c.spoken.muted = true
+	}
+}
+
+// silence stops everything that the agent was about to say.
+func (c *Call) silence() {
+	c.cancel(c.asked.turn)
+	c.spoken.pending = nil
+	if c.spoken.busy {
+		c.spoken.cancel()
+		c.spoken.muted = true
+	}
+	c.hold(time.Now())
+	c.heard.held = false
+	c.playout.Drop()
+}
+
+// hold stops playout at once.
+func (c *Call) hold(now time.Time) {
+	c.heard.held, c.heard.settled = true, false
+	if err := c.playout.Hold(now); err != nil {
+		c.Log.Warn("call: clear failed", "call", c.info.ID, "err", err)
+	}
+}
+
+// finalize ends the open turn of recognition. Without an engine the turn is
+// empty.
+func (c *Call) finalize(at media.Tick, now time.Time) {
+	c.turn.finalized(now)
+	if c.session != nil {
+		c.unfinished++
+		c.session.Finalize(at)
+		return
+	}
+	c.turnTo(dialog.Words{At: c.clock.Tick(now), Final: true})
+}
+
+// speaking is what the loop knows of the speaker.
+type speaking struct {
+	pending []dialog.Say // sentences not yet given to the speaker
+	busy    bool         // the speaker is at work on clip
+	muted   bool         // and what it yields is not wanted
+	clip    media.ClipID
+	turn    dialog.TurnID
+	cancel  context.CancelFunc
+	length  map[media.ClipID]media.Tick // of the clips not played to their end; final once positive
+	made    media.Tick                  // of clip, so far
+}
+
+// say is what the speaker goroutine is asked.
+type say struct {
+	ctx  context.Context
+	clip media.ClipID
+	text string
+}
+
+// speech is audio of a sentence, or its end.
+type speech struct {
+	clip media.ClipID
+	pcm  []int16
+	took time.Duration // from the request to this audio
+	end  bool
+	err  error
+}
+
+// feed gives the speaker its next sentence when there is room for it.
+func (c *Call) feed() {
+	s := &c.spoken
+	if s.busy || len(s.pending) == 0 || c.playout.Queued() >= queueAhead {
+		return
+	}
+	next := s.pending[0]
+	s.pending = s.pending[1:]
+	ctx, cancel := context.WithCancel(context.Background())
+	s.busy, s.muted, s.clip, s.turn, s.cancel, s.made = true, false, next.Clip, next.Turn, cancel, 0
+	if s.length == nil {
+		s.length = map[media.ClipID]media.Tick{}
+	}
+	s.length[next.Clip] = 0
+	c.says <- say{ctx: ctx, clip: next.Clip, text: next.Text}
+}
+
+// speak is the speaker's goroutine: one sentence at a time.
+func (c *Call) speak(ctx context.Context) error {
+	for {
+		var s say
+		select {
+		case s = <-c.says:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		began := time.Now()
+		end := speech{clip: s.clip, end: true}
+		for pcm, err := range c.Speaker.Speak(s.ctx, s.text, c.info.Rate) {
+			if err != nil {
+				end.err = err
+				break
+			}
+			if !put(ctx, c.speech, speech{clip: s.clip, pcm: pcm, took: time.Since(began)}) {
+				return ctx.Err()
+			}
+		}
+		if !put(ctx, c.speech, end) {
+			return ctx.Err()
+		}
+	}
+}
+
+// sound takes audio of a sentence into the playout.
+func (c *Call) sound(s speech) {
+	now := time.Now()
+	sp := &c.spoken
+	if s.end {
+		sp.cancel()
+		sp.busy = false
+	}
+	if sp.muted {
+		return
+	}
+	if !s.end {
+		if sp.made == 0 {
+			c.turn.synthesised(s.took)
+			c.Metrics.stage(stageTTS, s.took)
+		}
+		sp.made += media.TickOfSample(int64(len(s.pcm)), c.info.Rate)
+		c.playout.Append(s.clip, s.pcm)
+		return
+	}
+	if sp.made > 0 {
+		sp.length[s.clip] = sp.made
+		c.playout.Finish(s.clip)
+		return
+	}
+	c.unsaid(s, now)
+}
+
+// unsaid takes a sentence of which no audio could be made.
+func (c *Call) unsaid(s speech, now time.Time) {
+	delete(c.spoken.length, s.clip)
+	if s.err != nil {
+		c.Metrics.ttsErrors.Inc()
+		c.Log.Warn("call: sentence lost", "call", c.info.ID, "engine", c.Speaker.Name(), "err", s.err)
+	}
+	if c.ending != nil {
+		c.ending.said(c, s.clip)
+		return
+	}
+	c.turnTo(dialog.SpeakFailed{At: c.clock.Tick(now), Clip: s.clip, Err: s.err})
+}
+
+// played takes what the far end has played: into the recording, and to the
+// machine whose words they were.
+func (c *Call) played(spans []media.Span) {
+	at := c.clock.Tick(time.Now())
+	for _, s := range spans {
+		length := media.TickOfSample(int64(len(s.PCM)), c.info.Rate)
+		if int(s.Clip) <= len(c.Message.Parts) {
+			c.playedPart(s, at, length)
+			continue
+		}
+		c.keepOwn(s)
+		if c.ending != nil {
+			if s.Done {
+				c.ending.said(c, s.Clip)
+			}
+			continue
+		}
+		c.turnTo(dialog.Played{
+			At: at, Clip: s.Clip, From: s.At, Offset: s.From + length,
+			Length: c.spoken.length[s.Clip], Done: s.Done,
+		})
+		if s.Done {
+			delete(c.spoken.length, s.Clip)
+		}
+	}
+}
+
+// playedPart takes a stretch of the announcement.
+func (c *Call) playedPart(s media.Span, at, length media.Tick) {
+	c.leadIn = append(c.leadIn, s)
+	if !s.Done {
+		return
+	}
+	from := s.At
+	for _, l := range c.leadIn {
+		if l.Clip == s.Clip {
+			from = min(from, l.At)
+		}
+	}
+	c.step(consent.PartPlayed{At: at, From: from, To: s.At + length, Part: int(s.Clip) - 1}, at)
+}
