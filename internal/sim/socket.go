@@ -28,30 +28,38 @@ type streamEnd struct {
 
 // String implements fmt.Stringer.
 func (e streamEnd) String() string {
-	var closed *websocket.CloseError
-	switch {
+	switch code := e.closeCode(); {
 	case e.hungUp:
 		return "the caller hung up"
 	case e.dropped:
 		return "the socket was dropped"
-	case errors.As(e.err, &closed) && closed.Code != websocket.CloseAbnormalClosure:
-		return fmt.Sprintf("the gateway closed it with %d", closed.Code)
+	case code != 0:
+		return fmt.Sprintf("the gateway closed it with %d", code)
 	}
 	return "the socket broke: " + e.err.Error()
 }
 
+// closeCode returns the code of the gateway's close frame, or 0 without one.
+func (e streamEnd) closeCode() int {
+	var closed *websocket.CloseError
+	if errors.As(e.err, &closed) && closed.Code != websocket.CloseAbnormalClosure {
+		return closed.Code
+	}
+	return 0
+}
+
 // fault returns the error that Twilio raises for this end, or nil.
 func (e streamEnd) fault() *FaultError {
-	switch {
-	case e.hungUp, e.dropped, websocket.IsCloseError(e.err,
-		websocket.CloseNormalClosure, websocket.CloseGoingAway, websocket.CloseNoStatusReceived):
+	if e.hungUp || e.dropped {
 		return nil
-	case websocket.IsCloseError(e.err, websocket.CloseAbnormalClosure):
-		return &FaultError{31903, e.String()}
-	case websocket.IsUnexpectedCloseError(e.err):
-		return &FaultError{31921, e.String()}
 	}
-	return &FaultError{31903, e.String()}
+	switch e.closeCode() {
+	case websocket.CloseNormalClosure, websocket.CloseGoingAway, websocket.CloseNoStatusReceived:
+		return nil
+	case 0:
+		return &FaultError{31903, e.String()}
+	}
+	return &FaultError{31921, e.String()}
 }
 
 // socket is the WebSocket of one stream and its reader.
