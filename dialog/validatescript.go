@@ -3,6 +3,7 @@ package dialog
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -125,12 +126,33 @@ func (s *Script) checkBranches(f *faults, path string, i int) {
 	if q.When == nil {
 		return
 	}
-	if !slices.ContainsFunc(s.Questions[:i], func(e Question) bool { return e.Key == q.When.Key }) {
+	n := slices.IndexFunc(s.Questions[:i], func(e Question) bool { return e.Key == q.When.Key })
+	if n < 0 {
 		f.add(path+".when.key", "%q is no earlier question", q.When.Key)
+		return
 	}
 	if len(q.When.Is) == 0 {
 		f.add(path+".when.is", "at least one answer is needed")
 	}
+	for _, is := range q.When.Is {
+		if !s.Questions[n].mayBe(is) {
+			f.add(path+".when.is", "%q is no answer to %q", is, q.When.Key)
+		}
+	}
+}
+
+// mayBe reports whether an answer to the question can be what a condition says.
+func (q *Question) mayBe(is string) bool {
+	switch q.Kind {
+	case KindYesNo:
+		return is == "yes" || is == "no"
+	case KindChoice:
+		return slices.ContainsFunc(q.Choices, func(c Choice) bool { return c.Value == is })
+	case KindNumber:
+		_, err := strconv.ParseFloat(is, 64)
+		return err == nil
+	}
+	return is != ""
 }
 
 func (s *Script) checkNext(f *faults, path string, i int, next string) {
