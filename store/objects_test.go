@@ -66,24 +66,6 @@ func TestObjects(t *testing.T) {
 	}
 }
 
-func TestListIsWhole(t *testing.T) {
-	o := open(t, func(s *S3Options) { s.Sync = nil })
-	const n = 1100 // above the 1000 of one answer
-	var writers sync.WaitGroup
-	for i := range 20 {
-		writers.Go(func() {
-			for j := i; j < n; j += 20 {
-				put(t, o, fmt.Sprintf("seg/%06d", j), "x")
-			}
-		})
-	}
-	writers.Wait()
-	keys, err := o.List(t.Context(), "seg/")
-	if err != nil || len(keys) != n || !slices.IsSorted(keys) || keys[n-1] != fmt.Sprintf("seg/%06d", n-1) {
-		t.Errorf("%d keys, error %v", len(keys), err)
-	}
-}
-
 func TestPutIsOnceAndForAll(t *testing.T) {
 	o := open(t, nil)
 	put(t, o, "key", "first")

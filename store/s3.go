@@ -149,6 +149,7 @@ func clientOptions(o S3Options) func(*s3.Options) {
 			// The SDK's quota would stop retries of healthy keys in an outage; the
 			// outer loop has its own pace.
 			r.RateLimiter = ratelimit.None
+			r.Retryables = append(r.Retryables, retry.RetryableHTTPStatusCode{Codes: map[int]struct{}{429: {}}})
 		}), "ConditionalRequestConflict", "OperationAborted")
 	}
 }
