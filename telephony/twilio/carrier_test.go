@@ -136,6 +136,7 @@ func newGateway(t *testing.T, change ...func(*Options)) *gateway {
 		g.server.Close()
 		srv.Close()
 		<-served
+		time.Sleep(time.Second) // net/http lingers for 500 ms over an unread body
 	})
 	return g
 }
