@@ -1,0 +1,190 @@
+package llm
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"sidetone/dialog"
+)
+
+// The tools.
+const (
+	endCall      = "end_call"
+	transferCall = "transfer"
+	recordAnswer = "record_answer"
+)
+
+// tools returns what the model may call with this agent.
+func (r *Replier) tools() []Tool {
+	object := func(properties map[string]any) map[string]any {
+		required := slices.Sorted(maps.Keys(properties))
+		return map[string]any{"type": "object", "properties": properties, "required": required}
+	}
+	tools := []Tool{{
+		Name:        endCall,
+		Description: "Ends the call after what you say in this answer. Say goodbye in the same answer.",
+		Parameters:  object(map[string]any{}),
+	}}
+	if len(r.o.Transfers) > 0 {
+		tools = append(tools, Tool{
+			Name:        transferCall,
+			Description: "Connects the caller to somebody else after what you say in this answer.",
+			Parameters: object(map[string]any{
+				"to": map[string]any{"type": "string", "enum": slices.Sorted(maps.Keys(r.o.Transfers))},
+			}),
+		})
+	}
+	if goals := r.o.Agent.LLM.Goals; len(goals) > 0 {
+		keys := make([]string, len(goals))
+		for i, g := range goals {
+			keys[i] = g.Key
+		}
+		tools = append(tools, Tool{
+			Name:        recordAnswer,
+			Description: "Records an answer of the caller's. Call it again to correct one.",
+			Parameters: object(map[string]any{
+				"key":   map[string]any{"type": "string", "enum": keys},
+				"value": map[string]any{"type": "string", "description": "yes or no for the kind yes_no, digits for a number"},
+			}),
+		})
+	}
+	return tools
+}
+
+// Why a call was refused; the model is told.
+var (
+	errArguments = errors.New("the arguments are not a JSON object as described")
+	errUnknown   = errors.New("there is no such tool")
+	errKey       = errors.New("there is no such key")
+	errValue     = errors.New("the value does not fit the kind")
+	errTarget    = errors.New("there is nobody of that name")
+	errNobody    = errors.New("the caller has said nothing that could be recorded")
+)
+
+// call does what the model asked for and returns the result that it is told.
+func (r *Replier) call(t *turn, c Call) string {
+	var err error
+	switch c.Name {
+	case endCall:
+		t.end = true
+	case transferCall:
+		err = r.connect(t, c.Arguments)
+	case recordAnswer:
+		err = r.record(t, c.Arguments)
+	default:
+		err = errUnknown
+	}
+	r.o.Metrics.called(c.Name, err)
+	if err != nil {
+		return "refused: " + err.Error()
+	}
+	return "done"
+}
+
+func (r *Replier) connect(t *turn, arguments json.RawMessage) error {
+	var a struct{ To string }
+	if json.Unmarshal(arguments, &a) != nil {
+		return errArguments
+	}
+	number, ok := r.o.Transfers[a.To]
+	if !ok {
+		return errTarget
+	}
+	t.end, t.transfer = true, number
+	return nil
+}
+
+func (r *Replier) record(t *turn, arguments json.RawMessage) error {
+	if t.in.Kind != dialog.Said && t.in.Kind != dialog.Keyed {
+		return errNobody
+	}
+	var a struct {
+		Key   string
+		Value json.RawMessage
+	}
+	if json.Unmarshal(arguments, &a) != nil {
+		return errArguments
+	}
+	goals := r.o.Agent.LLM.Goals
+	i := slices.IndexFunc(goals, func(g dialog.Goal) bool { return g.Key == a.Key })
+	if i < 0 {
+		return errKey
+	}
+	v, err := value(goals[i].Kind, a.Value)
+	if err != nil {
+		return err
+	}
+	r.recorded[a.Key] = true
+	t.hand(dialog.Part{Answer: &dialog.Answer{Key: a.Key, Kind: string(goals[i].Kind), Value: v, Said: t.in.Said}})
+	return nil
+}
+
+// maxValue bounds an answer in bytes.
+const maxValue = 4000
+
+// value reads what the model gave, in whichever JSON type, as the kind of the
+// goal: bool for yes_no, float64 for number, else a string; nil for null, which
+// is a goal that the caller will not answer.
+func value(kind dialog.Kind, raw json.RawMessage) (any, error) {
+	raw = bytes.TrimSpace(raw)
+	if len(raw) == 0 || len(raw) > maxValue {
+		return nil, errValue
+	}
+	if string(raw) == "null" {
+		return nil, nil
+	}
+	text := string(raw) // of a number or a boolean
+	if raw[0] == '"' {
+		if err := json.Unmarshal(raw, &text); err != nil {
+			return nil, errArguments
+		}
+	} else if raw[0] == '{' || raw[0] == '[' {
+		return nil, errValue
+	}
+	text = strings.TrimSpace(text)
+	switch kind {
+	case dialog.KindYesNo:
+		switch strings.ToLower(text) {
+		case "yes", "true":
+			return true, nil
+		case "no", "false":
+			return false, nil
+		}
+		return nil, errValue
+	case dialog.KindNumber:
+		n, err := strconv.ParseFloat(strings.ReplaceAll(text, ",", ""), 64)
+		if err != nil || n != n || n-n != 0 { // neither NaN nor infinite
+			return nil, errValue
+		}
+		return n, nil
+	case dialog.KindDigits:
+		text = strings.Map(func(r rune) rune {
+			if r == ' ' || r == '-' {
+				return -1
+			}
+			return r
+		}, text)
+		if strings.ContainsFunc(text, func(r rune) bool { return r < '0' || r > '9' }) {
+			return nil, errValue
+		}
+	}
+	if text == "" || strings.ContainsFunc(text, unicode.IsControl) {
+		return nil, errValue
+	}
+	return text, nil
+}
+
+// describe keeps tool names out of metric labels unless they are ours.
+func describe(name string) string {
+	switch name {
+	case endCall, transferCall, recordAnswer:
+		return name
+	}
+	return "unknown"
+}
