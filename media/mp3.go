@@ -19,7 +19,7 @@ const mp3DecoderDelay = 529
 
 // mp3Quiet bounds the silence of the encoder's delay: a sample of at most this,
 // for at most two frames.
-const mp3Quiet = 8
+const mp3Quiet = 64
 
 // DecodeMP3 decodes an MP3 file (MPEG-1 or MPEG-2, layer III, any tags) to mono.
 // The silence that encoder and decoder add is cut off: by the count in a
