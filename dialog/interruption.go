@@ -51,7 +51,7 @@ func (m *Machine) contend() {
 	}
 	said := m.ear.partial
 	spoken := len(wordsOf(said)) > 0
-	listening := spoken && m.lexicon.backChannel(said)
+	listening := spoken && m.listening(said)
 	switch {
 	case spoken && !listening:
 		m.interrupt()
@@ -60,6 +60,12 @@ func (m *Machine) contend() {
 	case !m.ear.speaking && m.now-m.ear.to >= media.TicksIn(m.set.Resume):
 		m.resume()
 	}
+}
+
+// listening reports whether words only show that the caller listens, to an agent
+// who can be heard.
+func (m *Machine) listening(said string) bool {
+	return m.reply != nil && m.reply.audible() && m.lexicon.backChannel(said)
 }
 
 // hold stops the agent until it is clear whose turn it is.

@@ -66,6 +66,11 @@ func (r *reply) current() *clip {
 // complete reports whether everything was said and played.
 func (r *reply) complete() bool { return !r.live && len(r.withheld) == 0 && r.current() == nil }
 
+// audible reports whether any of it was played.
+func (r *reply) audible() bool {
+	return slices.ContainsFunc(r.clips, func(c clip) bool { return c.offset > 0 })
+}
+
 // text returns what was played.
 func (r *reply) text() string {
 	var played []string
@@ -140,7 +145,7 @@ func (m *Machine) played(e Played) {
 	if e.Offset <= c.offset {
 		return
 	}
-	if first, _ := m.reply.span(); first == 0 && m.reply.kind == Said {
+	if !m.reply.audible() && m.reply.kind == Said {
 		m.act(Observe{Stage: StageTotal, Took: max(0, e.From-m.reply.heard)})
 	}
 	if c.offset == 0 {

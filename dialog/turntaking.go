@@ -108,7 +108,7 @@ func (m *Machine) words(e Words) {
 	m.quiet.heard(m)
 	switch {
 	case overtaken:
-	case m.reply != nil && m.floor.state != lost && m.lexicon.backChannel(said):
+	case m.listening(said) && m.floor.state != lost:
 		m.reply.asides = append(m.reply.asides, e.Said)
 	default:
 		m.pending = append(m.pending, e.Said)

@@ -1,0 +1,223 @@
+package dialog
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"sidetone/consent"
+	"sidetone/consent/gatetest"
+	"sidetone/media"
+)
+
+// rig steps a machine through a script of events and writes down its actions.
+// A line of a script is a time in milliseconds, an event and what it holds;
+// time passes every 20 ms in between:
+//
+//	0 open
+//	100 part TEXT            part! is protected, part@1 is of turn 1
+//	100 answer KEY           a part with an answer
+//	100 expect digits|key    a part that asks for them
+//	100 bye [NUMBER]         a part that ends the call
+//	120 done | fail          the reply's end
+//	900 played 1 500/1000    clip 1 up to 500 of 1000 ms; "!" when that is all
+//	900 unsaid 1             clip 1 could not be made
+//	950 speech               the caller has spoken for 100 ms
+//	990 quiet                the caller fell silent
+//	995 partial TEXT | final [TEXT]
+//	999 key 5
+//	999 settled | close | pass
+type rig struct {
+	t        *testing.T
+	m        *Machine
+	gate     *consent.Gate
+	now      int // ms
+	turn     TurnID
+	offset   map[media.ClipID]int
+	observed bool // write stages down, too
+	trace    []string
+}
+
+func newRig(t *testing.T, s Settings) *rig {
+	return &rig{t: t, m: NewMachine(s), gate: gatetest.Open(), offset: map[media.ClipID]int{}}
+}
+
+func ms(n int) media.Tick { return media.TicksIn(time.Duration(n) * time.Millisecond) }
+
+func (r *rig) run(script string) {
+	r.t.Helper()
+	for line := range strings.Lines(script) {
+		fields := strings.Fields(line)
+		if len(fields) == 0 {
+			continue
+		}
+		at, err := strconv.Atoi(fields[0])
+		if err != nil {
+			r.t.Fatalf("%s: %v", line, err)
+		}
+		for next := r.now - r.now%20 + 20; next < at; next += 20 {
+			r.now = next
+			r.step(Passed{At: ms(next)})
+		}
+		r.now = at
+		rest := strings.Join(fields[2:], " ")
+		r.step(r.event(fields[1], rest))
+	}
+}
+
+func (r *rig) event(name, rest string) Event {
+	r.t.Helper()
+	at := ms(r.now)
+	if what, turn, ok := strings.Cut(name, "@"); ok {
+		n, err := strconv.Atoi(turn)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		return Replied{At: at, Turn: TurnID(n), Part: Part{Sentence: rest, Protected: what == "part!"}}
+	}
+	switch name {
+	case "open":
+		return Opened{At: at}
+	case "speech":
+		return SpeechStarted{At: at, From: at - ms(100)}
+	case "quiet":
+		return SpeechEnded{At: at, To: at}
+	case "partial", "final":
+		return Words{At: at, Said: r.mint(rest), Final: name == "final", Confidence: 0.9}
+	case "key":
+		return Key{At: at, Said: r.mint(rest), Digit: rest[0]}
+	case "part", "part!":
+		return Replied{At: at, Turn: r.turn, Part: Part{Sentence: rest, Protected: name == "part!"}}
+	case "answer":
+		return Replied{At: at, Turn: r.turn, Part: Part{Answer: &Answer{Key: rest}}}
+	case "expect":
+		return Replied{At: at, Turn: r.turn, Part: Part{Expect: map[string]Expect{"digits": ExpectDigits, "key": ExpectKey}[rest]}}
+	case "bye":
+		return Replied{At: at, Turn: r.turn, Part: Part{End: true, Transfer: rest}}
+	case "done":
+		return ReplyEnded{At: at, Turn: r.turn}
+	case "fail":
+		return ReplyEnded{At: at, Turn: r.turn, Err: errors.New("no connection")}
+	case "played":
+		return r.played(rest)
+	case "unsaid":
+		n, _ := strconv.Atoi(rest)
+		return SpeakFailed{At: at, Clip: media.ClipID(n), Err: errors.New("no voice")}
+	case "settled":
+		return HoldSettled{At: at}
+	case "close":
+		return Closed{At: at}
+	case "pass":
+		return Passed{At: at}
+	}
+	r.t.Fatalf("unknown event %s", name)
+	return nil
+}
+
+func (r *rig) played(rest string) Event {
+	var clip, offset, length int
+	if _, err := fmt.Sscanf(rest, "%d %d/%d", &clip, &offset, &length); err != nil {
+		r.t.Fatalf("%s: %v", rest, err)
+	}
+	id := media.ClipID(clip)
+	from := r.now - (offset - r.offset[id])
+	r.offset[id] = offset
+	return Played{At: ms(r.now), Clip: id, From: ms(from), Offset: ms(offset), Length: ms(length), Done: strings.HasSuffix(rest, "!")}
+}
+
+func (r *rig) mint(words string) consent.Heard {
+	h, ok := r.gate.Heard(ms(r.now-200), ms(r.now), words)
+	if !ok {
+		r.t.Fatal("the gate is shut")
+	}
+	return h
+}
+
+func (r *rig) step(e Event) {
+	for _, a := range r.m.Step(e) {
+		if s, ok := a.(StartReply); ok {
+			r.turn = s.Input.Turn
+		}
+		if _, stage := a.(Observe); stage && !r.observed {
+			continue
+		}
+		r.trace = append(r.trace, fmt.Sprintf("%d %s", r.now, describe(a)))
+	}
+}
+
+// describe writes an action as one line.
+func describe(a Action) string {
+	switch a := a.(type) {
+	case StartReply:
+		in := a.Input
+		switch in.Kind {
+		case Opening:
+			return fmt.Sprintf("ask %d opening%s", in.Turn, describeLines(in.History))
+		case Silent:
+			return fmt.Sprintf("ask %d silent %d%s", in.Turn, in.Silence, describeLines(in.History))
+		case Keyed:
+			return fmt.Sprintf("ask %d keyed %q%s", in.Turn, in.Words(), describeLines(in.History))
+		}
+		return fmt.Sprintf("ask %d said %q%s", in.Turn, in.Words(), describeLines(in.History))
+	case CancelReply:
+		return fmt.Sprintf("cancel %d", a.Turn)
+	case Say:
+		return fmt.Sprintf("say %d.%d %s", a.Turn, a.Clip, a.Text)
+	case Hold:
+		return "hold"
+	case Resume:
+		return "resume"
+	case Drop:
+		return "drop"
+	case Finalize:
+		return "finalize"
+	case CallerTurn:
+		if a.Keyed {
+			return "key " + a.Said.String()
+		}
+		return "caller " + a.Said.String()
+	case AgentTurn:
+		cut := ""
+		if a.Interrupted {
+			cut = " /"
+		}
+		return fmt.Sprintf("agent %d [%d-%d] %s%s", a.Turn, a.From.Duration().Milliseconds(), a.To.Duration().Milliseconds(), a.Text, cut)
+	case Note:
+		return "note " + a.Answer.Key
+	case Observe:
+		return fmt.Sprintf("%s %d", a.Stage, a.Took.Duration().Milliseconds())
+	case End:
+		return strings.TrimSpace(fmt.Sprintf("end %s %s", a.Reason, a.Transfer))
+	}
+	return "unknown"
+}
+
+func describeLines(lines []Line) string {
+	var b strings.Builder
+	for _, l := range lines {
+		if l.Agent != "" {
+			b.WriteString(" | A: " + l.Agent)
+		} else {
+			b.WriteString(" | C: " + l.Caller.String())
+		}
+	}
+	return b.String()
+}
+
+// check compares the trace with what is wanted, line by line.
+func (r *rig) check(want string) {
+	r.t.Helper()
+	var lines []string
+	for line := range strings.Lines(want) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	got, wanted := strings.Join(r.trace, "\n"), strings.Join(lines, "\n")
+	if got != wanted {
+		r.t.Errorf("got:\n%s\n\nwant:\n%s", got, wanted)
+	}
+}
