@@ -24,6 +24,7 @@ type rig struct {
 	dir   string
 	ctx   context.Context
 	store *memStore
+	from  recorder.Getter // what recordings are read from; store, unless the spool puts elsewhere
 	keys  *seal.Keyring
 	node  *seal.Node
 	spool *recorder.Spool
@@ -57,8 +58,13 @@ func must[T any](t testing.TB) func(T, error) T {
 
 func newRig(t testing.TB, change ...func(*recorder.SpoolOptions)) *rig {
 	t.Helper()
-	dir := t.TempDir()
+	return newRigIn(t, t.TempDir(), change...)
+}
+
+func newRigIn(t testing.TB, dir string, change ...func(*recorder.SpoolOptions)) *rig {
+	t.Helper()
 	r := &rig{t: t, dir: dir, ctx: t.Context(), store: newMemStore(), log: new(lockedBuffer), stored: make(map[string]error)}
+	r.from = r.store
 	r.keys = must[*seal.Keyring](t)(seal.OpenKeyring(filepath.Join(dir, "keys")))
 	r.node = must[*seal.Node](t)(seal.OpenNode(filepath.Join(dir, "node")))
 	r.open(change...)
@@ -191,14 +197,14 @@ func (r *rig) drain() {
 	}
 }
 
-// stored opens a stored take.
+// recording opens a stored take.
 func (r *rig) recording(call string) *recorder.Recording {
 	r.t.Helper()
 	return must[*recorder.Recording](r.t)(recorder.Open(r.ctx, r.openOptions(call)))
 }
 
 func (r *rig) openOptions(call string) recorder.OpenOptions {
-	o := recorder.OpenOptions{From: r.store, Keys: r.keys, Call: call, Take: "t1"}
+	o := recorder.OpenOptions{From: r.from, Keys: r.keys, Call: call, Take: "t1"}
 	o.Trusted = append(o.Trusted, r.node.PublicKey())
 	return o
 }

@@ -251,12 +251,8 @@ func (s *Spool) checkFree() {
 // nothing new can be recorded now, ErrFormat or ErrID for options that cannot
 // be, and fs.ErrExist for a take that has begun before.
 func (s *Spool) Begin(o TakeOptions) (*Recorder, error) {
-	s.checkFree()
-	if s.full.Load() || s.bytes.Load() > s.maxBytes {
-		return nil, ErrSpoolFull
-	}
-	if s.Unsynced() > unsyncedLimit {
-		return nil, ErrUnsynced
+	if err := s.Room(); err != nil {
+		return nil, err
 	}
 	t, err := createTake(s, o)
 	if err != nil {
@@ -264,6 +260,18 @@ func (s *Spool) Begin(o TakeOptions) (*Recorder, error) {
 	}
 	s.metrics.takes.Inc()
 	return newRecorder(t), nil
+}
+
+// Room returns why no take could begin now: ErrSpoolFull, ErrUnsynced, or nil.
+func (s *Spool) Room() error {
+	s.checkFree()
+	if s.full.Load() || s.bytes.Load() > s.maxBytes {
+		return ErrSpoolFull
+	}
+	if s.Unsynced() > unsyncedLimit {
+		return ErrUnsynced
+	}
+	return nil
 }
 
 func (s *Spool) takesDir() string      { return filepath.Join(s.dir, "takes") }

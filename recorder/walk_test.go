@@ -1,6 +1,7 @@
 package recorder_test
 
 import (
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"testing"
@@ -23,3 +24,6 @@ func walk(t testing.TB, dir string, f func(path string, b []byte)) {
 		t.Error(err)
 	}
 }
+
+// encode writes b as manifests have their signature.
+func encode(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
