@@ -105,11 +105,15 @@ func (cs *calls) state(c *call) (*Leg, uint32) {
 	return c.leg, c.streams
 }
 
-// stop stops all timers.
-func (cs *calls) stop() {
+// stop stops all timers and returns the calls whose stream has not come.
+func (cs *calls) stop() (pending []*call) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	for _, c := range cs.bySid {
 		c.timer.Stop()
+		if !c.over && c.leg == nil {
+			pending = append(pending, c)
+		}
 	}
+	return pending
 }

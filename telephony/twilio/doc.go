@@ -9,7 +9,7 @@
 // answered, and Options.Serve runs the call.
 //
 // Goroutines: the Server owns one for each running Serve and waits for them in
-// Wait and Close. A Leg owns two for each socket (a reader and a writer), which
+// Close. A Leg owns two for each socket (a reader and a writer), which
 // its Run starts and waits for. Nothing else here outlives its caller.
 //
 // Wire format: https://www.twilio.com/docs/voice/media-streams/websocket-messages

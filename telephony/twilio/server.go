@@ -80,7 +80,7 @@ type Server struct {
 	ctx    context.Context // of all Serves
 	cancel context.CancelFunc
 
-	mu      sync.Mutex // guards closed, and with it running against Wait
+	mu      sync.Mutex // guards closed, and keeps Add of running before its Wait
 	closed  bool
 	running sync.WaitGroup
 }
@@ -123,18 +123,18 @@ func (s *Server) Routes(mux *http.ServeMux) {
 	mux.HandleFunc(StreamPath, s.stream)
 }
 
-// Wait waits until no call runs. It does not keep new ones from coming.
-func (s *Server) Wait() { s.running.Wait() }
-
-// Close refuses all further requests, ends the context of every call and waits
-// for them. It may be called more than once.
+// Close refuses all further requests, ends the context of every call, waits for
+// them, and gives up on the calls whose stream has not come. It may be called
+// more than once.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
 	s.cancel()
 	s.running.Wait()
-	s.calls.stop()
+	for _, c := range s.calls.stop() {
+		s.abandon(c)
+	}
 }
 
 // enter counts the caller among what Close waits for. It reports false once the

@@ -91,7 +91,7 @@ func (s *Server) start(sock *socket, start startFrame) (refused string) {
 	defer cancel()
 	first, err := s.opts.Once.Use(ctx, token.nonce(s.opts.Secret), s.opts.Now().Add(onceMemory))
 	if err != nil {
-		s.opts.Log.Error("stream token not checked", "call", token.CallID, "error", err)
+		s.opts.Log.Error("stream token not checked", "call", token.CallID, "err", err)
 		return refusedOnceError
 	}
 	if !first {
@@ -108,7 +108,7 @@ func (s *Server) join(sock *socket, token claims) (refused string) {
 		// Another node answered the webhook; the numbers stayed there.
 		in := Incoming{CallSid: token.CallSid, Direction: telephony.Inbound}
 		c = &call{incoming: in, id: token.CallID, agent: token.Agent}
-		s.calls.add(c, s.abandon)
+		s.calls.add(c, s.expire)
 	}
 	if c == nil || c.id != token.CallID {
 		return refusedNotWaiting
@@ -146,7 +146,7 @@ func (s *Server) serve(c *call, leg *Leg) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*closeWait)
 	defer cancel()
 	if err := leg.End(ctx, telephony.Next{}); err != nil {
-		s.opts.Log.Error("leg did not end with its call", "call", c.id, "error", err)
+		s.opts.Log.Error("leg did not end with its call", "call", c.id, "err", err)
 	}
 	s.calls.finish(c)
 }

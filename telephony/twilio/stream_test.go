@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -81,9 +80,9 @@ func TestStreamIsRefused(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				g := newGateway(t)
 				l := g.open()
-				go test.give(g, l)
-				synctest.Wait()
-				time.Sleep(2 * tokenLife)
+				gave := make(chan struct{})
+				go func() { defer close(gave); test.give(g, l) }()
+				<-gave
 				l.wantClosed()
 				g.wantCount("stream_rejections_total", test.reason, 1)
 				if len(g.legs) != 0 {

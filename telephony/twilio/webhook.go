@@ -37,7 +37,7 @@ func (s *Server) webhook(answer func(context.Context, url.Values) (string, error
 		}
 		xml, err := answer(r.Context(), form)
 		if err != nil {
-			s.opts.Log.Error("webhook failed", "path", r.URL.Path, "error", err)
+			s.opts.Log.Error("webhook failed", "path", r.URL.Path, "err", err)
 			s.refuse(w, refusedAdmission, http.StatusServiceUnavailable)
 			return
 		}
@@ -121,7 +121,7 @@ func (s *Server) admit(ctx context.Context, in Incoming) (string, error) {
 		return refusalTwiML(a.Refusal)
 	}
 	c := &call{incoming: in, id: a.CallID, agent: a.Agent}
-	s.calls.add(c, s.abandon)
+	s.calls.add(c, s.expire)
 	xml, err := s.connectTwiML(c, 0)
 	if err != nil {
 		s.abandon(c)
@@ -192,6 +192,14 @@ func (s *Server) hungUp(c *call) {
 		return
 	}
 	s.abandon(c)
+}
+
+// expire is abandon by a timer.
+func (s *Server) expire(c *call) {
+	if s.enter() {
+		defer s.running.Done()
+		s.abandon(c)
+	}
 }
 
 // abandon gives up on a call whose stream did not come.

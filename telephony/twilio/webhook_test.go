@@ -166,6 +166,7 @@ func TestReplayOfAFinishedCallStartsNothing(t *testing.T) {
 		g.wantCount("frames_total", "start", 4)
 		g.wantCount("sockets", "", 0)
 		time.Sleep(tokenLife + startWait)
+		synctest.Wait()
 		if len(g.unanswered) != 2 {
 			t.Errorf("%d unanswered calls, want 2: what their admission reserved must be released", len(g.unanswered))
 		}
@@ -242,6 +243,7 @@ func TestUnansweredCallIsReleased(t *testing.T) {
 		"stream never came": func(*gateway) { time.Sleep(tokenLife + startWait) },
 		"caller hung up":    func(g *gateway) { g.post(StatusPath, callForm(callSid, "completed")) },
 		"stream failed":     func(g *gateway) { g.post(NextPath, callForm(callSid, "in-progress")) },
+		"gateway closed":    func(g *gateway) { g.server.Close() },
 	}
 	for name, give := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -254,7 +256,10 @@ func TestUnansweredCallIsReleased(t *testing.T) {
 					t.Errorf("unanswered %q", g.unanswered)
 				}
 				g.wantCount("calls_unanswered_total", "", 1)
-				g.join(callSid, token).wantClosed()
+				if l, _, err := g.upgrade("wss://voice.example.com" + StreamPath); err == nil {
+					l.start(callSid, token)
+					l.wantClosed()
+				}
 				if len(g.legs) != 0 {
 					t.Error("the call came to life afterwards")
 				}
