@@ -114,9 +114,9 @@ const connectTwiML = `<?xml version="1.0" encoding="UTF-8"?>
 <Response><Connect action="/twilio/next"><Stream url="ws://127.0.0.1:8080/stream" name="main" statusCallback="http://127.0.0.1:8080/twilio/status">
 <Parameter name="token" value="a&amp;b"/></Stream></Connect></Response>`
 
-// once answers the first document with connectTwiML and later ones with nothing.
-func once(n int, _ request) string {
-	if n == 1 {
+// once gives each call one stream, and nothing after it.
+func once(_ int, r request) string {
+	if r.path == "/twilio/voice" {
 		return connectTwiML
 	}
 	return "<Response/>"

@@ -1,0 +1,22 @@
+package sim
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+
+	"sidetone/media"
+)
+
+// SaveHeard writes what the caller heard to a WAV file of 16-bit PCM.
+func (r Report) SaveHeard(path string) error {
+	format := media.WAVFormat{Coding: media.PCM16, Channels: 1, Rate: sampleRate}
+	data := media.AppendWAVHeader(nil, format, uint32(2*len(r.Heard)))
+	for _, s := range r.Heard {
+		data = binary.LittleEndian.AppendUint16(data, uint16(s))
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		return fmt.Errorf("sim: save what was heard: %w", err)
+	}
+	return nil
+}
