@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+	"unicode"
 
 	"sidetone/internal/models"
 	"sidetone/internal/onnx"
@@ -83,7 +83,8 @@ func spell(piece string) string {
 
 // text joins the pieces of tokens, without the markers of the vocabulary's
 // head (unknown, start, end) and its unused tail, into words with single
-// spaces between them.
+// spaces between them. Without a letter or a digit, such as for music, there
+// are no words.
 func (m *model) text(tokens []int64) string {
 	var b strings.Builder
 	for _, t := range tokens {
@@ -91,9 +92,9 @@ func (m *model) text(tokens []int64) string {
 			b.WriteString(m.vocabulary[t])
 		}
 	}
-	s := b.String()
-	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "")
+	s := strings.ToValidUTF8(b.String(), "")
+	if !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+		return ""
 	}
 	return strings.Join(strings.Fields(s), " ")
 }

@@ -57,20 +57,29 @@ func (s *session) Write(a consent.ConverseAudio) {
 		s.start(f.At)
 	}
 	s.tape.write(f)
-	if s.open == nil {
-		s.tape.forget(s.tape.end() - history)
-		return
+	if s.open != nil {
+		s.follow(s.tape.end())
 	}
+	keep := s.tape.end() - history
+	if s.open != nil {
+		keep = min(keep, s.open.from)
+	}
+	s.tape.forget(keep)
+}
+
+// follow does what is due in the open segment now that there is audio up to
+// end: it must be closed, cut or decoded so far.
+func (s *session) follow(end media.Tick) {
 	if !s.open.speaking {
-		if s.tape.end()-s.open.end > mergeGap {
+		if end-s.open.end > mergeGap {
 			s.commit()
 		}
 		return
 	}
-	for end := s.tape.end(); end-s.open.from > longest; {
+	for end-s.open.from > longest {
 		s.cut(s.tape.quietest(s.open.from+longest-cutWindow, s.open.from+longest))
 	}
-	if s.tape.end()-s.open.tried >= partialEvery {
+	if end-s.open.tried >= partialEvery {
 		s.notify()
 	}
 }

@@ -65,9 +65,15 @@ type decoded struct {
 // The model says at most this many tokens a second of audio.
 const tokensPerSecond = 6
 
+// sureOfNothing is the probability of an end at the first token from which the
+// model is believed that there are no words. On noise it was at least 0.99, on
+// single words that it passed over 0.54 to 0.96.
+const sureOfNothing = 0.98
+
 // run decodes mono 16 kHz audio, at least shortest samples of it. With spoken,
-// the audio is known to hold speech and the model may not end at once, as it
-// does on many single words. A cancelled ctx ends it between two tokens.
+// the audio is known to hold speech, and unless it is sureOfNothing the model
+// may not end at once, as it does on many single words. A cancelled ctx ends it
+// between two tokens.
 func (w *workspace) run(ctx context.Context, audio []float32, spoken bool) (d decoded, err error) {
 	defer func() { err = errors.Join(err, w.release()) }()
 	frames, err := w.listen(audio)
@@ -83,11 +89,12 @@ func (w *workspace) run(ctx context.Context, audio []float32, spoken bool) (d de
 		if err := w.step(token, step, frames); err != nil {
 			return decoded{}, err
 		}
-		if spoken && step == 0 {
-			w.logits[endToken] = float32(math.Inf(-1))
-		}
 		var p float64
 		token, p = likeliest(w.logits)
+		if step == 0 && spoken && token == endToken && p < sureOfNothing {
+			w.logits[endToken] = float32(math.Inf(-1))
+			token, p = likeliest(w.logits)
+		}
 		sum += p
 		d.confidence = sum / float64(step+1)
 		if token == endToken {
