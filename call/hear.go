@@ -143,7 +143,6 @@ func (c *Call) understand(e transcribe.Event) {
 	if final {
 		c.unfinished--
 		c.turn.recognised(e.Took)
-		c.Metrics.stage(dialog.StageSTT, e.Took)
 	}
 	from := e.From
 	if since, ok := c.gate.Since(consent.Converse); ok {

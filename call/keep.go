@@ -1,6 +1,8 @@
 package call
 
 import (
+	"time"
+
 	"sidetone/consent"
 	"sidetone/dialog"
 	"sidetone/media"
@@ -26,6 +28,18 @@ func (c *Call) keepLeadIn() {
 			c.noteTurn(text, transcribe.Manner{Speaker: transcribe.Agent})
 		}
 	}
+}
+
+// anchorEvery is how often the recording ties the media clock to the wall.
+const anchorEvery = 60 * media.TickRate
+
+// anchor ties the media clock to the wall clock, once a minute.
+func (c *Call) anchor(at media.Tick, now time.Time) {
+	if c.recorder == nil || at-c.anchored < anchorEvery {
+		return
+	}
+	c.anchored = at
+	c.recorder.Anchor(recorder.Anchor{Tick: at, Wall: now.Round(0)})
 }
 
 // keepOwn puts a stretch of the agent's voice into the recording.

@@ -122,6 +122,7 @@ func (c *Call) pass(now time.Time) {
 		c.turnTo(dialog.HoldSettled{At: at})
 	}
 	c.step(consent.Passed{At: at}, at)
+	c.anchor(at, now)
 	if c.talking() {
 		c.turnTo(dialog.Passed{At: at})
 	}

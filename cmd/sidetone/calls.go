@@ -1,0 +1,81 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sidetone/internal/app"
+)
+
+func callsCommand(g *global) *cobra.Command {
+	var query app.Query
+	list := &cobra.Command{Use: "list", Short: "List calls, newest first", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return listCalls(cmd, g, query) }}
+	list.Flags().StringVar(&query.Agent, "agent", "", "only calls of this agent")
+	list.Flags().StringVar(&query.Outcome, "outcome", "", "only calls with this outcome")
+	list.Flags().StringVar(&query.Recording, "recording", "", "only calls whose recording is in this state")
+	list.Flags().IntVar(&query.Limit, "limit", 20, "at most this many")
+	show := &cobra.Command{Use: "show CALL", Short: "Show one call and its rows of proof", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return showCall(cmd, g, args[0]) }}
+	calls := &cobra.Command{Use: "calls", Short: "Look at calls"}
+	calls.AddCommand(list, show)
+	return calls
+}
+
+func listCalls(cmd *cobra.Command, g *global, query app.Query) error {
+	return withRecords(cmd, g, func(r *app.Records) error {
+		calls, err := r.Calls(cmd.Context(), query)
+		if err != nil || g.json {
+			return orJSON(calls, err)
+		}
+		w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(w, "CALL\tSTARTED\tSECONDS\tAGENT\tCONSENT\tRECORDING\tOUTCOME\tREASON")
+		for _, c := range calls {
+			fmt.Fprintf(w, "%s\t%s\t%.0f\t%s\t%s\t%s\t%s\t%s\n", c.ID, c.Started.Local().Format(time.DateTime),
+				c.Duration.Seconds(), c.Agent, c.Consent, c.Recording, c.Outcome, c.Reason)
+		}
+		return w.Flush()
+	})
+}
+
+func showCall(cmd *cobra.Command, g *global, id string) error {
+	return withRecords(cmd, g, func(r *app.Records) error {
+		detail, err := r.Call(cmd.Context(), id)
+		if err != nil {
+			return err
+		}
+		return printJSON(detail)
+	})
+}
+
+// withRecords opens the stores for the time of do.
+func withRecords(cmd *cobra.Command, g *global, do func(*app.Records) error) error {
+	config, err := g.load()
+	if err != nil {
+		return err
+	}
+	records, err := app.OpenRecords(cmd.Context(), config)
+	if err != nil {
+		return err
+	}
+	defer records.Close()
+	return do(records)
+}
+
+func orJSON(v any, err error) error {
+	if err != nil {
+		return err
+	}
+	return printJSON(v)
+}
+
+func printJSON(v any) error {
+	e := json.NewEncoder(os.Stdout)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

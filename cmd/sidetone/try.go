@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sidetone/configs"
+	"sidetone/dialog/tts/flite"
+	"sidetone/internal/app"
+	"sidetone/internal/sim"
+)
+
+// tryOptions are the flags of try. The steps stand in the order of the flags.
+type tryOptions struct {
+	steps       []tryStep
+	quiet       time.Duration
+	hangupAfter time.Duration
+	save        string
+	voice       string
+	carrier     sim.CarrierOptions
+}
+
+// tryStep is one --say, --wav, --dtmf or --wait.
+type tryStep struct{ kind, value string }
+
+// stepFlag appends to the steps, so that flags of several kinds keep their
+// order.
+type stepFlag struct {
+	kind  string
+	steps *[]tryStep
+}
+
+func (f stepFlag) String() string { return "" }
+func (f stepFlag) Type() string   { return f.kind }
+func (f stepFlag) Set(v string) error {
+	*f.steps = append(*f.steps, tryStep{f.kind, v})
+	return nil
+}
+
+// afterNotice is how much longer the first step waits: an announcement is
+// followed by a pause in which the caller may hang up, and then by the agent.
+const afterNotice = 1500 * time.Millisecond
+
+// firstCall is what the caller does when no step is given: it answers the
+// interview that ships.
+var firstCall = []tryStep{
+	{"text", "Yes, I have."}, {"text", "I would give it an eight."}, {"text", "The quality."},
+	{"text", "I would make the manual much shorter."}, {"text", "No, thank you."},
+}
+
+func tryCommand(g *global) *cobra.Command {
+	o := &tryOptions{}
+	c := &cobra.Command{Use: "try", Short: "Place a call to the running gateway, as a simulated carrier with a caller",
+		Long: "try calls the running gateway on the real wire: signed webhook, TwiML, media stream, playout, marks.\n" +
+			"The caller does each step after the agent has stopped speaking. Without steps it answers the interview that ships.",
+		Example: "  sidetone try\n  sidetone try --say \"Yes.\" --wav answer.wav --dtmf 2 --save heard.wav\n  sidetone try --hangup-after 3s",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return try(cmd.Context(), g, o) }}
+	f := c.Flags()
+	f.Var(stepFlag{"text", &o.steps}, "say", "say a text with the built-in voice")
+	f.Var(stepFlag{"file", &o.steps}, "wav", "say a WAV or MP3 file")
+	f.Var(stepFlag{"keys", &o.steps}, "dtmf", "press keys")
+	f.Var(stepFlag{"time", &o.steps}, "wait", "wait for a time, such as 2s; the next step does not wait for the agent")
+	f.DurationVar(&o.quiet, "quiet", 900*time.Millisecond, "the agent has stopped when it is silent for so long; the first step waits 1.5s longer")
+	f.DurationVar(&o.hangupAfter, "hangup-after", 0, "hang up after so long")
+	f.StringVar(&o.save, "save", "", "write what the caller heard to this WAV file")
+	f.StringVar(&o.voice, "voice", "slt", "the caller's voice")
+	f.StringVar(&o.carrier.From, "from", "", "the caller's number")
+	f.StringVar(&o.carrier.To, "to", "", "the number that is called")
+	f.Float64Var(&o.carrier.SkewPPM, "skew-ppm", 0, "how much faster than real time the carrier's clock runs, in parts per million")
+	f.Float64Var(&o.carrier.EchoDB, "echo-db", 0, "level of the line's echo against what is played, such as -20; 0 is none")
+	return c
+}
+
+func try(ctx context.Context, g *global, o *tryOptions) error {
+	config, err := g.load()
+	if err != nil {
+		return err
+	}
+	tokens, err := app.AuthTokens(config)
+	if err != nil {
+		return err
+	}
+	steps, err := o.script(ctx, config)
+	if err != nil {
+		return err
+	}
+	show := &display{json: g.json, began: time.Now()}
+	follow, stop := context.WithCancel(ctx)
+	defer stop()
+	events, err := app.Follow(follow, config, "", show.gateway)
+	if err != nil {
+		return err
+	}
+	o.carrier.BaseURL, o.carrier.AuthToken, o.carrier.OnEvent = config.Server.PublicURL, tokens[0], show.carrier
+	call, err := sim.NewCarrier(o.carrier).Dial(ctx)
+	if err != nil {
+		return err
+	}
+	show.begin(call.SID())
+	report, err := sim.Script{Steps: steps, HangupAfter: o.hangupAfter}.Run(ctx, call)
+	show.wait(3 * time.Second)
+	stop()
+	events()
+	if o.save != "" && err == nil {
+		err = report.SaveHeard(o.save)
+	}
+	show.summary(report, o.save)
+	return err
+}
+
+// script turns the steps into what the caller does.
+func (o *tryOptions) script(ctx context.Context, c *configs.Config) ([]sim.Step, error) {
+	given := o.steps
+	if len(given) == 0 && o.hangupAfter == 0 {
+		given = firstCall
+	}
+	var speak sim.Speaker
+	if slices.ContainsFunc(given, func(s tryStep) bool { return s.kind == "text" }) {
+		voice, err := flite.New(ctx, flite.Options{ModelsDir: c.Speech.ModelsDir, Voice: o.voice, Parallel: 1})
+		if err != nil {
+			return nil, err
+		}
+		defer voice.Close()
+		speak = func(text string) (pcm []int16, err error) {
+			for chunk, err := range voice.Speak(ctx, text, 8000) {
+				if err != nil {
+					return nil, err
+				}
+				pcm = append(pcm, chunk...)
+			}
+			return pcm, nil
+		}
+	}
+	var steps []sim.Step
+	patient := true // the next step waits for the agent
+	pause := afterNotice
+	for _, s := range given {
+		step, err := s.step(speak)
+		if err != nil {
+			return nil, err
+		}
+		if patient && s.kind != "time" {
+			steps = append(steps, sim.AfterAgent(o.quiet+pause))
+			pause = 0
+		}
+		patient = s.kind != "time"
+		steps = append(steps, step)
+	}
+	return steps, nil
+}
+
+func (s tryStep) step(speak sim.Speaker) (sim.Step, error) {
+	switch s.kind {
+	case "text":
+		return sim.SayText(s.value, speak)
+	case "file":
+		return sim.SayFile(s.value)
+	case "keys":
+		return sim.Press(s.value), nil
+	}
+	d, err := time.ParseDuration(s.value)
+	if err != nil {
+		return nil, fmt.Errorf("--wait %s: %w", s.value, err)
+	}
+	return sim.Pause(d), nil
+}
+
+// say prints one line of the conversation.
+func say(at float64, who, text string) {
+	fmt.Fprintf(os.Stdout, "%7.2f  %-8s %s\n", at, who, strings.TrimSpace(text))
+}

@@ -1,0 +1,117 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"sidetone/call"
+	"sidetone/consent"
+	"sidetone/telephony"
+	"sidetone/transcribe"
+)
+
+// Event is one line of the operator's event stream: what a live call may show
+// of itself.
+type Event struct {
+	Call      string             `json:"call"`
+	CarrierID string             `json:"carrier_id"`
+	Agent     string             `json:"agent"`
+	Kind      call.UpdateKind    `json:"kind"`
+	Consent   consent.Outcome    `json:"consent,omitempty"`
+	Turn      *transcribe.Turn   `json:"turn,omitempty"`
+	Answer    *transcribe.Answer `json:"answer,omitempty"`
+	Outcome   call.Outcome       `json:"outcome,omitempty"`
+	Reason    call.Reason        `json:"reason,omitempty"`
+}
+
+// eventOf makes an event of a call's update.
+func eventOf(i telephony.Info, u call.Update) Event {
+	return Event{Call: i.ID, CarrierID: i.CarrierID, Agent: i.Agent, Kind: u.Kind, Consent: u.Consent,
+		Turn: u.Turn, Answer: u.Answer, Outcome: u.Result.Outcome, Reason: u.Result.Reason}
+}
+
+// eventsBehind is how many events a subscriber may be behind before it is cut
+// off.
+const eventsBehind = 256
+
+// hub hands events to its subscribers, and never waits for one.
+type hub struct {
+	mu   sync.Mutex
+	subs map[chan Event]bool
+}
+
+func newHub() *hub { return &hub{subs: map[chan Event]bool{}} }
+
+func (h *hub) publish(e Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for sub := range h.subs {
+		select {
+		case sub <- e:
+		default:
+			delete(h.subs, sub)
+			close(sub)
+		}
+	}
+}
+
+func (h *hub) subscribe() chan Event {
+	sub := make(chan Event, eventsBehind)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.subs[sub] = true
+	return sub
+}
+
+func (h *hub) unsubscribe(sub chan Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.subs[sub] {
+		delete(h.subs, sub)
+		close(sub)
+	}
+}
+
+// ServeHTTP streams events as server-sent events; ?carrier_id= keeps those of
+// one call only.
+func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	sub := h.subscribe()
+	defer h.unsubscribe(sub)
+	control := http.NewResponseController(w)
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	fmt.Fprint(w, ": connected\n\n")
+	if control.Flush() != nil {
+		return
+	}
+	only := r.URL.Query().Get("carrier_id")
+	alive := time.NewTicker(15 * time.Second)
+	defer alive.Stop()
+	for {
+		select {
+		case e, ok := <-sub:
+			if !ok {
+				return
+			}
+			if only != "" && e.CarrierID != only {
+				continue
+			}
+			data, err := json.Marshal(e)
+			if err != nil {
+				return
+			}
+			fmt.Fprintf(w, "data: %s\n\n", data)
+		case <-alive.C:
+			fmt.Fprint(w, ": alive\n\n")
+		case <-r.Context().Done():
+			return
+		}
+		control.SetWriteDeadline(time.Now().Add(10 * time.Second))
+		if control.Flush() != nil {
+			return
+		}
+	}
+}

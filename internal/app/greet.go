@@ -1,0 +1,50 @@
+package app
+
+import (
+	"fmt"
+	"io"
+
+	"sidetone/configs"
+	"sidetone/dialog"
+)
+
+// Greet prints where the gateway is, who answers, and how to place a first
+// call.
+func (a *App) Greet(w io.Writer) {
+	c := a.config
+	fmt.Fprintf(w, "\nSidetone is up.\n")
+	fmt.Fprintf(w, "  public    %s  (Twilio webhook: %s/twilio/voice)\n", a.PublicAddr(), c.Server.PublicURL)
+	fmt.Fprintf(w, "  operator  http://%s  (metrics, health, API)\n", a.OperatorAddr())
+	ready := a.agentFor("")
+	if ready == nil {
+		fmt.Fprintf(w, "  agent     %s can not answer:\n", c.Agents.Default)
+		for _, why := range a.speech.why {
+			fmt.Fprintf(w, "            %v\n", why)
+		}
+		return
+	}
+	fmt.Fprintf(w, "  agent     %s: %s\n", ready.Name, ready.Description)
+	fmt.Fprintf(w, "\nPlace a first call, from another terminal:\n\n  bin/sidetone try\n\n")
+}
+
+// CheckAgents loads the agent files and holds them against the configuration.
+func CheckAgents(c *configs.Config) error {
+	files, err := dialog.LoadAgents(c.Agents.Dir)
+	if err != nil {
+		return err
+	}
+	return named(c, files)
+}
+
+// named holds the agents that the configuration names against the files.
+func named(c *configs.Config, files map[string]*dialog.Agent) error {
+	for number, name := range c.Agents.Numbers {
+		if files[name] == nil {
+			return fmt.Errorf("agents.numbers: %s is given to agent %q, and there is no %s.yaml in %s", number, name, name, c.Agents.Dir)
+		}
+	}
+	if name := c.Agents.Default; files[name] == nil {
+		return fmt.Errorf("agents.default: there is no %s.yaml in %s", name, c.Agents.Dir)
+	}
+	return nil
+}

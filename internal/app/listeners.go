@@ -1,0 +1,176 @@
+package app
+
+import (
+	"context"
+	"crypto/subtle"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"sidetone/store"
+)
+
+// Limits of both listeners.
+const (
+	headerTimeout = 5 * time.Second
+	bodyTimeout   = 10 * time.Second
+	idleTimeout   = time.Minute
+	maxHeader     = 16 << 10
+)
+
+// openListeners binds both listeners; Run serves them.
+func (a *App) openListeners(ctx context.Context, _ Options) (err error) {
+	public := http.NewServeMux()
+	a.twilio.Routes(public)
+	a.public = a.server(public)
+	a.operator = a.server(a.guard(a.operatorRoutes()))
+	var bind net.ListenConfig
+	if a.publicAt, err = bind.Listen(ctx, "tcp", a.config.Server.Listen); err != nil {
+		return fmt.Errorf("server.listen: %w", err)
+	}
+	a.onStop("public listener", a.public.Shutdown)
+	a.onStop("public socket", func(context.Context) error { return closed(a.publicAt.Close()) })
+	if a.config.Server.TLSCertFile != "" {
+		certificate, err := newCertificate(a.config.Server.TLSCertFile, a.config.Server.TLSKeyFile)
+		if err != nil {
+			return fmt.Errorf("server.tls_cert_file: %w", err)
+		}
+		a.publicAt = tls.NewListener(a.publicAt, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.get,
+			NextProtos: []string{"http/1.1"}})
+	}
+	if a.operatorAt, err = bind.Listen(ctx, "tcp", a.config.Server.AdminListen); err != nil {
+		return fmt.Errorf("server.admin_listen: %w", err)
+	}
+	return nil
+}
+
+// closed drops the error of a listener that the server has closed before.
+func closed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+func (a *App) server(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// operatorRoutes is what operators and their tools see.
+func (a *App) operatorRoutes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", a.ready)
+	mux.HandleFunc("GET /api/v1/calls", a.listCalls)
+	mux.HandleFunc("GET /api/v1/calls/{id}", a.showCall)
+	mux.Handle("GET /api/v1/events", a.events)
+	return mux
+}
+
+// guard lets in who has the token, speaks to us by our own name and comes from
+// no other site. /livez and /readyz need no token.
+func (a *App) guard(next http.Handler) http.Handler {
+	token := string(a.config.Server.AdminToken)
+	next = http.NewCrossOriginProtection().Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !a.ownName(r.Host) {
+			http.Error(w, "unknown host", http.StatusMisdirectedRequest)
+			return
+		}
+		open := r.URL.Path == "/livez" || r.URL.Path == "/readyz"
+		given := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if token != "" && !open && subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1 {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			http.Error(w, "token required", http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// ownName reports whether a Host header names this listener: without a token
+// only loopback names do, so that no web page can reach it by rebinding DNS.
+func (a *App) ownName(host string) bool {
+	if a.config.Server.AdminToken != "" {
+		return true
+	}
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = host
+	}
+	ip := net.ParseIP(strings.Trim(name, "[]"))
+	return name == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// ready says whether new calls are welcome, and if not, why.
+func (a *App) ready(w http.ResponseWriter, r *http.Request) {
+	var why []string
+	if a.calls.Closed() {
+		why = append(why, "draining")
+	}
+	if a.agentFor("") == nil {
+		why = append(why, "the default agent has no voice")
+	}
+	if !a.recordable() {
+		why = append(why, "recordings can not begin")
+	}
+	if len(why) > 0 {
+		http.Error(w, strings.Join(why, "\n"), http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
+// listCalls answers the newest calls; the query holds the filter.
+func (a *App) listCalls(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	f := store.Filter{Agent: q.Get("agent"), Outcome: q.Get("outcome"), Recording: q.Get("recording"), Before: q.Get("before"), Live: q.Has("live")}
+	if limit := q.Get("limit"); limit != "" {
+		n, err := strconv.Atoi(limit)
+		if err != nil || n < 1 {
+			http.Error(w, "limit must be a positive number", http.StatusBadRequest)
+			return
+		}
+		f.Limit = n
+	}
+	calls, err := a.db.Calls(r.Context(), f)
+	a.answer(w, map[string]any{"calls": slices.Clip(calls)}, err)
+}
+
+func (a *App) showCall(w http.ResponseWriter, r *http.Request) {
+	c, err := a.db.Call(r.Context(), r.PathValue("id"))
+	a.answer(w, c, err)
+}
+
+// answer writes v as JSON, or what went wrong.
+func (a *App) answer(w http.ResponseWriter, v any, err error) {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		http.Error(w, "no such call", http.StatusNotFound)
+	case err != nil:
+		a.log.Error("operator request failed", "err", err)
+		http.Error(w, "internal error", http.StatusInternalServerError)
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		if err := e.Encode(v); err != nil {
+			a.log.Debug("operator went away", "err", err)
+		}
+	}
+}

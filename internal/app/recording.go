@@ -1,0 +1,49 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"sidetone/recorder"
+	"sidetone/seal"
+)
+
+// openRecorder opens the spool, takes up what an earlier process left in it,
+// and keeps it written and uploaded.
+func (a *App) openRecorder(ctx context.Context, _ Options) error {
+	node, err := seal.OpenNode(NodeDir(a.config))
+	if err != nil {
+		return err
+	}
+	a.spool, err = recorder.OpenSpool(recorder.SpoolOptions{
+		Dir: a.config.Recorder.SpoolDir, Node: node, Put: a.objects,
+		MaxBytes: int64(a.config.Recorder.SpoolMaxBytes), Stored: a.stored,
+		Metrics: recorder.NewMetrics(a.registry), Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	a.onStop("spool's lock", func(context.Context) error { return a.spool.Close() })
+	a.background("spool", a.spool.Run)
+	a.onStop("uploads", a.spool.Drain)
+	found, err := a.spool.Recover(ctx)
+	if err != nil {
+		a.log.Error("not all of the spool could be recovered; it stays there", "err", err)
+	}
+	if found != (recorder.Recovery{}) {
+		a.log.Info("spool recovered", "complete", found.Complete, "cut", found.Cut, "failed", found.Failed)
+	}
+	return ctx.Err()
+}
+
+// stored notes that all of a take is in the object store, or why it will not
+// be while this process runs.
+func (a *App) stored(id, _ string, err error) {
+	state := "stored"
+	if err != nil {
+		state = "failed"
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	a.note(a.db.SetRecording(ctx, id, state, 1), id)
+}

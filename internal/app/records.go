@@ -1,0 +1,219 @@
+package app
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sidetone/configs"
+	"sidetone/media"
+	"sidetone/recorder"
+	"sidetone/seal"
+	"sidetone/store"
+	"sidetone/transcribe"
+)
+
+// Records reads what calls have left: for the command line, beside a running
+// gateway or without one. Decryption happens here, with keys that this machine
+// holds.
+type Records struct {
+	config  *configs.Config
+	db      *store.DB
+	ledger  *store.Ledger
+	opened  *Objects
+	objects *store.Objects
+}
+
+// OpenRecords opens the stores for reading.
+func OpenRecords(ctx context.Context, c *configs.Config) (*Records, error) {
+	dir := filepath.Join(c.DataDir, "db")
+	if _, err := os.Stat(filepath.Join(dir, "sidetone.db")); err != nil {
+		return nil, fmt.Errorf("app: nothing has been recorded in %s: %w", c.DataDir, err)
+	}
+	r := &Records{config: c}
+	err := r.open(ctx, dir)
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+func (r *Records) open(ctx context.Context, dir string) (err error) {
+	if r.db, err = store.OpenDB(ctx, filepath.Join(dir, "sidetone.db")); err != nil {
+		return err
+	}
+	if r.ledger, err = store.OpenLedger(ctx, filepath.Join(dir, "ledger.db"), nil); err != nil {
+		return err
+	}
+	if r.opened, err = OpenObjects(ctx, r.config); err != nil {
+		return err
+	}
+	r.objects, err = store.OpenS3(ctx, r.opened.S3)
+	return err
+}
+
+// Close closes the stores.
+func (r *Records) Close() (err error) {
+	if r.opened != nil {
+		err = r.opened.Close()
+	}
+	if r.ledger != nil {
+		err = errors.Join(err, r.ledger.Close())
+	}
+	if r.db != nil {
+		err = errors.Join(err, r.db.Close())
+	}
+	return err
+}
+
+// Query selects calls; empty fields select all.
+type Query struct {
+	Agent, Outcome, Recording string
+	Limit                     int
+}
+
+// Calls returns calls, newest first.
+func (r *Records) Calls(ctx context.Context, q Query) ([]store.Call, error) {
+	return r.db.Calls(ctx, store.Filter{Agent: q.Agent, Outcome: q.Outcome, Recording: q.Recording, Limit: q.Limit})
+}
+
+// CallDetail is a call and its rows of proof.
+type CallDetail struct {
+	store.Call
+	Proof []Proof `json:"proof"`
+}
+
+// Proof is a row of the ledger.
+type Proof struct {
+	Seq   int64           `json:"seq"`
+	At    string          `json:"at"`
+	Event string          `json:"event"`
+	Body  json.RawMessage `json:"body"`
+}
+
+// Call returns a call by its id or the carrier's.
+func (r *Records) Call(ctx context.Context, id string) (CallDetail, error) {
+	c, err := r.db.Call(ctx, id)
+	if err != nil {
+		return CallDetail{}, err
+	}
+	rows, err := r.ledger.Rows(ctx, c.ID)
+	if err != nil {
+		return CallDetail{}, err
+	}
+	d := CallDetail{Call: c, Proof: []Proof{}}
+	for _, row := range rows {
+		d.Proof = append(d.Proof, Proof{Seq: row.Seq, At: row.At.UTC().Format("2006-01-02T15:04:05.000Z"), Event: row.Event, Body: row.Body})
+	}
+	return d, nil
+}
+
+// RecordingInfo says what a recording has come to.
+type RecordingInfo struct {
+	Call       string   `json:"call"`
+	Take       string   `json:"take"`
+	Bytes      int64    `json:"bytes"`
+	Seconds    float64  `json:"seconds"`
+	Segments   int      `json:"segments"`
+	Complete   bool     `json:"complete"`
+	Incomplete []string `json:"incomplete,omitempty"`
+}
+
+// State puts in words whether the recording is whole.
+func (i RecordingInfo) State() string {
+	if i.Complete {
+		return "complete"
+	}
+	return "incomplete: " + strings.Join(i.Incomplete, ", ")
+}
+
+// Recording verifies and decrypts a take and writes it as a WAV file. identity
+// is the path of an age identity file; empty means the operator's keys.
+func (r *Records) Recording(ctx context.Context, call, take, identity string, w io.Writer) (RecordingInfo, error) {
+	recording, err := r.take(ctx, call, take, identity)
+	if err != nil {
+		return RecordingInfo{}, err
+	}
+	m := recording.Manifest()
+	frame := int64(m.Channels) // bytes of one sample of all channels
+	if m.Coding == media.PCM16.String() {
+		frame *= 2
+	}
+	info := RecordingInfo{Call: m.Call, Take: m.Take, Bytes: m.Length, Segments: len(m.Segments),
+		Seconds:  float64(m.Length-int64(m.Header)) / float64(frame*int64(m.Rate)),
+		Complete: m.Complete, Incomplete: m.Incomplete}
+	return info, recording.WriteWAV(ctx, w)
+}
+
+// Transcript decrypts the transcript of a take and writes it as text, json or
+// vtt.
+func (r *Records) Transcript(ctx context.Context, call, take, identity, format string, w io.Writer) error {
+	recording, err := r.take(ctx, call, take, identity)
+	if err != nil {
+		return err
+	}
+	lines, err := recording.Notes(ctx)
+	if err != nil {
+		return err
+	}
+	m := recording.Manifest()
+	t := transcribe.Transcript{Call: m.Call, Turns: []transcribe.Turn{}, Answers: []transcribe.Answer{}}
+	for _, l := range lines {
+		if err := t.Add(l.Kind, l.From-m.Origin, l.To-m.Origin, l.Text, l.Doc); err != nil {
+			return err
+		}
+	}
+	switch format {
+	case "json":
+		return t.WriteJSON(w)
+	case "vtt":
+		return t.WriteWebVTT(w)
+	case "text":
+		return t.WriteText(w)
+	}
+	return fmt.Errorf("app: unknown format %q: want text, json or vtt", format)
+}
+
+// take opens a take of a call, named by its id or the carrier's.
+func (r *Records) take(ctx context.Context, call, take, identity string) (*recorder.Recording, error) {
+	c, err := r.db.Call(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := r.unwrapper(identity)
+	if err != nil {
+		return nil, err
+	}
+	public, err := os.ReadFile(filepath.Join(NodeDir(r.config), "node.pub.pem"))
+	if err != nil {
+		return nil, fmt.Errorf("app: node's public key: %w", err)
+	}
+	node, err := seal.ParsePublicKey(public)
+	if err != nil {
+		return nil, err
+	}
+	recording, err := recorder.Open(ctx, recorder.OpenOptions{From: r.objects, Keys: keys, Trusted: []ed25519.PublicKey{node}, Call: c.ID, Take: take})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fmt.Errorf("call %s has no stored take %s (consent %s, recording %s): %w", c.ID, take, c.Consent, c.Recording, err)
+	}
+	return recording, err
+}
+
+// unwrapper returns the keys of an identity file, or the operator's.
+func (r *Records) unwrapper(identity string) (recorder.Unwrapper, error) {
+	if identity == "" {
+		return seal.OpenKeyring(KeysDir(r.config))
+	}
+	f, err := os.Open(identity)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return seal.ParseIdentities(f)
+}
