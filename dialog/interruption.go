@@ -44,7 +44,7 @@ func (m *Machine) contend() {
 		return
 	}
 	if m.floor.state == agents {
-		if m.ear.speaking && m.interruptible() {
+		if m.ear.speaking && !m.ear.overtaken && m.interruptible() {
 			m.hold()
 		}
 		return

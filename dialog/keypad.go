@@ -22,9 +22,6 @@ func (m *Machine) answerKeys() {
 		m.lines = append(m.lines, Line{Caller: k})
 	}
 	m.keys, m.ended = nil, false
-	if m.ear.open && !m.ear.finalizing {
-		m.takeWords()
-	}
-	m.ear.overtaken = m.ear.finalizing
+	m.ear.overtaken = m.ear.open || m.ear.finalizing
 	m.start(Keyed)
 }

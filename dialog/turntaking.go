@@ -18,7 +18,7 @@ type ear struct {
 	finalizing bool       // a final is on its way
 	finalized  media.Tick // when it was asked for
 	length     media.Tick // of the speech that it is of
-	overtaken  bool       // the caller pressed keys instead: the final is not to be answered
+	overtaken  bool       // the caller pressed keys instead: the turn's words are not to be answered
 }
 
 // busy reports whether the caller's turn may still go on.
@@ -40,6 +40,13 @@ func (e *ear) hear(from media.Tick) {
 	if !e.open {
 		e.open, e.since, e.partial = true, from, ""
 	}
+}
+
+// answered takes the final of a turn. Speech that it was taken out of is still
+// the same turn.
+func (e *ear) answered() {
+	e.overtaken = e.overtaken && e.open && e.since == e.finalized
+	e.finalizing = false
 }
 
 // patience is the silence that ends the caller's turn.
@@ -98,7 +105,7 @@ func (m *Machine) words(e Words) {
 	if m.ear.finalizing {
 		m.observe(StageSTT, m.ear.finalized)
 	}
-	m.ear.finalizing, m.ear.overtaken = false, false
+	m.ear.answered()
 	said := e.Said.String()
 	if len(wordsOf(said)) == 0 {
 		m.misheard()

@@ -1,0 +1,328 @@
+package dialog
+
+import (
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"sidetone/consent"
+	"sidetone/consent/gatetest"
+	"sidetone/media"
+)
+
+// world is a call around a machine, with a caller, a replier, a voice and a
+// carrier that do whatever the bytes of a fuzzer say, within what their
+// contracts allow. It holds the machine to its promises.
+type world struct {
+	t    *testing.T
+	m    *Machine
+	gate *consent.Gate
+	now  media.Tick
+
+	live      TurnID // of the reply that runs; 0 for none
+	newest    TurnID
+	speaking  bool
+	finals    int        // that recognition owes
+	awaited   bool       // none has come since the newest Finalize
+	finalized media.Tick // when that was
+	held      bool
+	settled   bool
+	queue     []*worldClip
+	said      map[TurnID][]*worldClip
+	done      map[TurnID]bool // turns in the transcript
+	cancelled map[TurnID]bool
+	heard     []string // texts of the transcript's agent
+	over      bool
+}
+
+type worldClip struct {
+	id             media.ClipID
+	text           string
+	offset, length media.Tick
+	whole, lost    bool
+}
+
+func newWorld(t *testing.T) *world {
+	return &world{
+		t: t, m: NewMachine(DefaultSettings("en")), gate: gatetest.Open(),
+		said: map[TurnID][]*worldClip{}, done: map[TurnID]bool{}, cancelled: map[TurnID]bool{},
+	}
+}
+
+func (w *world) step(e Event) {
+	for _, a := range w.m.Step(e) {
+		if w.over {
+			w.t.Fatalf("%T after the end", a)
+		}
+		w.take(a)
+	}
+}
+
+// take does what the machine says, and checks that it may say so.
+func (w *world) take(a Action) {
+	switch a := a.(type) {
+	case StartReply:
+		if w.live != 0 {
+			w.t.Fatalf("turn %d is asked for while %d is live", a.Input.Turn, w.live)
+		}
+		if a.Input.Turn <= w.newest {
+			w.t.Fatalf("turn %d after %d", a.Input.Turn, w.newest)
+		}
+		w.live, w.newest = a.Input.Turn, a.Input.Turn
+		w.checkInput(a.Input)
+	case CancelReply:
+		w.cancelled[a.Turn] = true
+		if w.live == a.Turn {
+			w.live = 0
+		}
+	case Say:
+		if a.Turn < w.newest || w.cancelled[a.Turn] || w.done[a.Turn] {
+			w.t.Fatalf("a sentence of turn %d, which is over", a.Turn)
+		}
+		w.newest = a.Turn
+		c := &worldClip{id: a.Clip, text: a.Text, length: media.Tick(len(a.Text)) * media.TickRate / 15}
+		w.queue = append(w.queue, c)
+		w.said[a.Turn] = append(w.said[a.Turn], c)
+	case Hold:
+		if w.held {
+			w.t.Fatal("a second hold")
+		}
+		w.held, w.settled = true, false
+	case Resume, Drop:
+		if !w.held {
+			w.t.Fatalf("%T without a hold", a)
+		}
+		w.held = false
+		if _, drop := a.(Drop); drop {
+			w.queue = nil
+		}
+	case Finalize:
+		if w.awaited && w.now-w.finalized < finalLost {
+			w.t.Fatal("a second finalize before the final")
+		}
+		w.finals++
+		w.awaited, w.finalized = true, w.now
+	case AgentTurn:
+		w.checkTurn(a)
+	case End:
+		w.over = true
+	}
+}
+
+// checkInput checks that the history holds nothing that was not played.
+func (w *world) checkInput(in Input) {
+	n := 0
+	for _, l := range in.History {
+		if l.Agent == "" {
+			continue
+		}
+		if n >= len(w.heard) || l.Agent != w.heard[n] {
+			w.t.Fatalf("the history has %q, which is not turn %d of %q", l.Agent, n, w.heard)
+		}
+		n++
+	}
+	if n != len(w.heard) {
+		w.t.Fatalf("the history has %d turns of the agent, want %d", n, len(w.heard))
+	}
+	if (in.Kind == Said || in.Kind == Keyed) && in.Said.String() == "" {
+		w.t.Fatal("an input without words")
+	}
+}
+
+// checkTurn checks that a turn in the transcript is what was played.
+func (w *world) checkTurn(a AgentTurn) {
+	if w.done[a.Turn] {
+		w.t.Fatalf("turn %d is in the transcript twice", a.Turn)
+	}
+	w.done[a.Turn] = true
+	w.heard = append(w.heard, a.Text)
+	var texts []string
+	most := 0
+	for _, c := range w.said[a.Turn] {
+		if c.lost {
+			continue
+		}
+		texts = append(texts, c.text)
+		if c.whole {
+			most += len(c.text) + 1
+		} else if c.offset > 0 {
+			most += int(c.offset*media.Tick(len(c.text))/c.length) + 1
+		}
+	}
+	if all := strings.Join(texts, " "); !strings.HasPrefix(all, a.Text) {
+		w.t.Fatalf("turn %d: %q is not how %q begins", a.Turn, a.Text, all)
+	}
+	if len(a.Text) > most {
+		w.t.Fatalf("turn %d: %q has %d characters, and %d were played", a.Turn, a.Text, len(a.Text), most)
+	}
+	if a.Text == "" || a.To <= a.From {
+		w.t.Fatalf("an empty turn %+v", a)
+	}
+}
+
+// play plays more of the first clip.
+func (w *world) play(length media.Tick) {
+	if len(w.queue) == 0 || w.held && w.settled {
+		return
+	}
+	c := w.queue[0]
+	before := c.offset
+	c.offset = min(c.length, c.offset+length)
+	c.whole = c.offset == c.length
+	e := Played{At: w.now, Clip: c.id, From: w.now - (c.offset - before), Offset: c.offset, Length: c.length, Done: c.whole}
+	if c.whole {
+		w.queue = w.queue[1:]
+	}
+	w.step(e)
+}
+
+var worldWords = []string{"", "yes", "mhm", "I want a table", "my number is", "stop", "okay yeah"}
+
+// do lets one thing happen.
+func (w *world) do(op, arg byte) {
+	heard := func() consent.Heard {
+		h, _ := w.gate.Heard(max(0, w.now-9600), w.now, worldWords[int(arg)%len(worldWords)])
+		return h
+	}
+	switch op % 16 {
+	case 0, 1, 2:
+		for range arg%64 + 1 {
+			w.now += media.FrameTicks
+			w.step(Passed{At: w.now})
+		}
+	case 3:
+		if !w.speaking {
+			w.speaking = true
+			w.step(SpeechStarted{At: w.now, From: max(0, w.now-4608)})
+		}
+	case 4:
+		if w.speaking {
+			w.speaking = false
+			w.step(SpeechEnded{At: w.now, To: max(0, w.now-media.Tick(arg)*48)})
+		}
+	case 5:
+		w.step(Words{At: w.now, Said: heard()})
+	case 6:
+		if w.finals > 0 {
+			w.finals--
+			w.awaited = false
+			w.step(Words{At: w.now, Said: heard(), Final: true})
+		}
+	case 7:
+		digit := "0123456789*#"[arg%12]
+		h, _ := w.gate.Heard(w.now, w.now, string(digit))
+		w.step(Key{At: w.now, Said: h, Digit: digit})
+	case 8, 9:
+		w.reply(arg)
+	case 10, 11, 12:
+		w.play(media.Tick(arg)*400 + 1)
+	case 13:
+		if len(w.queue) > 0 && w.queue[0].offset == 0 {
+			c := w.queue[0]
+			w.queue, c.lost = w.queue[1:], true
+			w.step(SpeakFailed{At: w.now, Clip: c.id, Err: errors.New("lost")})
+		}
+	case 14:
+		if w.held && !w.settled {
+			w.settled = true
+			w.step(HoldSettled{At: w.now})
+		}
+	case 15: // something of an old turn
+		turn := TurnID(arg % 8)
+		if turn != w.live {
+			w.step(Replied{At: w.now, Turn: turn, Part: Part{Sentence: "This is stale."}})
+			w.step(ReplyEnded{At: w.now, Turn: turn})
+		}
+	}
+}
+
+// reply lets the replier yield something.
+func (w *world) reply(arg byte) {
+	if w.live == 0 {
+		return
+	}
+	turn := w.live
+	switch arg % 8 {
+	case 0:
+		w.live = 0
+		w.step(ReplyEnded{At: w.now, Turn: turn, Err: errors.New("failed")})
+	case 1, 2, 3:
+		w.live = 0
+		w.step(ReplyEnded{At: w.now, Turn: turn})
+	case 4:
+		w.step(Replied{At: w.now, Turn: turn, Part: Part{Expect: Expect(arg / 8 % 3), Answer: &Answer{Key: "a"}}})
+	case 5:
+		w.step(Replied{At: w.now, Turn: turn, Part: Part{Sentence: "You must hear this.", Protected: true}})
+	default:
+		w.step(Replied{At: w.now, Turn: turn, Part: Part{Sentence: "Could you tell me more about it, please?"}})
+	}
+}
+
+// settleDown lets everybody behave, and the caller be silent: the machine must
+// find its way to the goodbye.
+func (w *world) settleDown() {
+	w.do(4, 0)
+	for range 120 * 50 {
+		if w.over {
+			return
+		}
+		w.do(0, 0)
+		w.do(14, 0)
+		if w.finals > 0 {
+			w.do(6, 0)
+		}
+		if w.live != 0 {
+			w.reply(6)
+			w.reply(1)
+		}
+		w.play(media.FrameTicks)
+	}
+	w.t.Fatal("silence does not end the call")
+}
+
+func (w *world) run(data []byte) {
+	w.step(Opened{At: w.now})
+	for i := 0; i+1 < len(data) && !w.over; i += 2 {
+		w.do(data[i], data[i+1])
+	}
+	if len(data)%2 == 1 && !w.over {
+		w.step(Closed{At: w.now})
+		if w.held {
+			w.t.Fatal("the call ends in a hold")
+		}
+		w.over = true
+		w.do(0, 9)
+		return
+	}
+	if !w.over {
+		w.settleDown()
+	}
+}
+
+// TestProperties lets a thousand random calls go by.
+func TestProperties(t *testing.T) {
+	for seed := range uint64(1000) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		data := make([]byte, random.IntN(600))
+		for i := range data {
+			data[i] = byte(random.Uint32())
+		}
+		newWorld(t).run(data)
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+func FuzzMachine(f *testing.F) {
+	f.Add([]byte{8, 6, 8, 1, 10, 200, 3, 0, 14, 0, 5, 5, 4, 0, 0, 40, 6, 3})
+	f.Add([]byte{3, 0, 0, 30, 4, 0, 0, 30, 6, 3, 8, 6, 3, 0, 0, 40, 14, 0})
+	f.Add([]byte{7, 1, 7, 11, 8, 5, 8, 6, 10, 9, 7, 3, 14})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > 2000 {
+			return
+		}
+		newWorld(t).run(data)
+	})
+}
