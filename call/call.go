@@ -90,7 +90,6 @@ type Call struct {
 	ending     *ending
 	outcome    consent.Outcome // empty until settled
 	anchored   media.Tick      // the newest anchor
-	anchored   media.Tick      // the newest anchor of the recording
 	leadIn     []media.Span    // the announcement as played, until the grant
 	waiting    []media.Frame   // caller audio since a grant that is not on disk yet
 	result     Result
