@@ -17,7 +17,7 @@ const mp3Advice = "encode it as MPEG-1 layer III at 44.1 kHz and 64 kb/s or more
 // the encoder adds.
 const mp3DecoderDelay = 529
 
-// mp3Quiet bounds the silence of the encoder's delay: a sample of at most this,
+// mp3Quiet bounds the silence of the encoder's delay: samples of at most -54 dBFS,
 // for at most two frames.
 const mp3Quiet = 64
 
@@ -33,22 +33,20 @@ func DecodeMP3(data []byte) (Audio, error) {
 	if err != nil {
 		return Audio{}, fmt.Errorf("media: mp3: %w", err)
 	}
-	if err := checkLength(s.frames*s.head.samples(), s.head.rate()); err != nil {
+	samples := s.frames * s.head.samples()
+	if err := checkLength(samples, s.head.rate()); err != nil {
 		return Audio{}, fmt.Errorf("media: mp3: %w", err)
 	}
-	pcm, err := decodeFrames(s.data)
+	pcm, err := decodeFrames(s.data, samples)
 	if err != nil {
 		return Audio{}, fmt.Errorf("media: mp3: %w", err)
-	}
-	if want := s.frames * s.head.samples(); len(pcm) != want {
-		return Audio{}, fmt.Errorf("media: mp3: %d of %d samples decoded: %w", len(pcm), want, ErrMalformed)
 	}
 	return Audio{Rate: s.head.rate(), PCM: s.trim(pcm)}, nil
 }
 
-// decodeFrames decodes frames to stereo, as the decoder has it even for mono,
-// and mixes that down.
-func decodeFrames(frames []byte) (pcm []int16, err error) {
+// decodeFrames decodes frames to samples of stereo, as the decoder has it even
+// for mono, and mixes that down.
+func decodeFrames(frames []byte, samples int) (pcm []int16, err error) {
 	defer func() {
 		// The decoder indexes by what the file says; a damaged one makes it panic.
 		if r := recover(); r != nil {
@@ -59,15 +57,19 @@ func decodeFrames(frames []byte) (pcm []int16, err error) {
 	if err != nil {
 		return nil, errors.Join(ErrMalformed, err)
 	}
-	stereo, err := io.ReadAll(d)
-	if err != nil {
-		return nil, errors.Join(ErrMalformed, err)
-	}
-	pcm = make([]int16, len(stereo)/4)
-	for i := range pcm {
-		left := int16(binary.LittleEndian.Uint16(stereo[4*i:]))
-		right := int16(binary.LittleEndian.Uint16(stereo[4*i+2:]))
-		pcm[i] = int16((int(left) + int(right)) / 2)
+	pcm = make([]int16, samples)
+	stereo := make([]byte, 4*1024)
+	for rest := pcm; len(rest) > 0; {
+		n, err := io.ReadFull(d, stereo[:4*min(len(rest), 1024)])
+		if err != nil {
+			return nil, fmt.Errorf("%d samples are missing: %w", len(rest)-n/4, errors.Join(ErrMalformed, err))
+		}
+		for i := range n / 4 {
+			left := int16(binary.LittleEndian.Uint16(stereo[4*i:]))
+			right := int16(binary.LittleEndian.Uint16(stereo[4*i+2:]))
+			rest[i] = int16((int(left) + int(right)) / 2)
+		}
+		rest = rest[n/4:]
 	}
 	return pcm, nil
 }
