@@ -343,8 +343,10 @@ func TestResumeTokenIsUsedOnce(t *testing.T) {
 		_, body := l.post(NextPath, callForm(callSid, "in-progress"))
 		token := readTwiML(t, body).Connect.Stream.Parameter.Value
 		old := l.line
-		l.line = l.join(callSid, token)
-		old.wantClosed() // the new stream takes the place of the old one
+		l.line = l.join(callSid, token) // it takes the place of the old one
+		synctest.Wait()
+		old.stop() // which has no say any more
+		old.wantClosed()
 		l.wantEvent(telephony.Event{Kind: telephony.Lost})
 		l.wantEvent(telephony.Event{Kind: telephony.Resumed})
 		l.join(callSid, token).wantClosed()
@@ -539,10 +541,14 @@ func TestEndGivesUpWithItsContext(t *testing.T) {
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
+		began := time.Now()
 		if err := l.leg.End(ctx, telephony.Next{}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("End: %v", err)
 		}
 		l.wantCause(telephony.Ended)
+		if took := time.Since(began); took > 2*closeWait {
+			t.Errorf("the leg ended after %v", took)
+		}
 	})
 }
 

@@ -1,6 +1,8 @@
 package twilio
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -155,5 +157,53 @@ func TestAnyNodeTakesAStream(t *testing.T) {
 			t.Errorf("info %+v", info)
 		}
 		l.conn.Close()
+	})
+}
+
+// forgetful is a Once that lets everything through.
+type forgetful struct{}
+
+func (forgetful) Use(context.Context, string, time.Time) (bool, error) { return true, nil }
+
+// broken is a Once whose database is gone.
+type broken struct{}
+
+func (broken) Use(context.Context, string, time.Time) (bool, error) {
+	return false, errors.New("no database")
+}
+
+// Even if the record of used tokens is lost, a call has each stream once.
+func TestStreamsAreNumbered(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, func(o *Options) { o.Once = forgetful{} })
+		token := g.call(callSid)
+		l := g.join(callSid, token)
+		<-g.legs
+		g.join(callSid, token).wantClosed()
+		g.wantCount("stream_rejections_total", refusedUsed, 1)
+		l.conn.Close()
+	})
+}
+
+func TestUncheckedTokenIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, func(o *Options) { o.Once = broken{} })
+		g.join(callSid, g.call(callSid)).wantClosed()
+		g.wantCount("stream_rejections_total", refusedOnceError, 1)
+	})
+}
+
+func TestPlainGetIsNoStream(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, func(o *Options) { o.InsecureSkipSignature = true })
+		res, err := g.client.Get("http://gateway" + StreamPath)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != http.StatusBadRequest {
+			t.Errorf("status %d, want 400", res.StatusCode)
+		}
+		g.wantCount("stream_rejections_total", refusedUpgrade, 1)
 	})
 }
