@@ -92,23 +92,36 @@ func TestFilesAreFormatted(t *testing.T) {
 	}
 }
 
-// A test that sleeps is slow or fails on a busy machine. In a synctest bubble
-// sleeping is how time is moved, and takes none.
+// A test that sleeps is slow, or fails on a busy machine. In a synctest bubble
+// sleeping is how time is moved, and takes none; the tests of a folder that
+// uses bubbles may sleep, since their helpers run inside.
 func TestNoTestSleepsOrIsSkipped(t *testing.T) {
+	type source struct {
+		fset *token.FileSet
+		file *ast.File
+	}
+	folders := make(map[string][]source)
 	for _, name := range sourceFiles(t, ".go") {
-		support := strings.HasSuffix(filepath.Dir(name), "test")
-		if !isTest(name) && !support {
-			continue
+		if dir := filepath.Dir(name); isTest(name) || strings.HasSuffix(dir, "test") {
+			fset := token.NewFileSet()
+			folders[dir] = append(folders[dir], source{fset, parse(t, fset, name)})
 		}
-		fset := token.NewFileSet()
-		for _, fault := range testFaults(fset, parse(t, fset, name)) {
-			t.Error(fault)
+	}
+	for _, sources := range folders {
+		bubbles := slices.ContainsFunc(sources, func(s source) bool { return importsSynctest(s.file) })
+		for _, s := range sources {
+			for _, fault := range testFaults(s.fset, s.file, bubbles) {
+				t.Error(fault)
+			}
 		}
 	}
 }
 
-func testFaults(fset *token.FileSet, file *ast.File) (faults []string) {
-	bubble := slices.ContainsFunc(file.Imports, func(i *ast.ImportSpec) bool { return i.Path.Value == `"testing/synctest"` })
+func importsSynctest(file *ast.File) bool {
+	return slices.ContainsFunc(file.Imports, func(i *ast.ImportSpec) bool { return i.Path.Value == `"testing/synctest"` })
+}
+
+func testFaults(fset *token.FileSet, file *ast.File, bubbles bool) (faults []string) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		selector, ok := n.(*ast.SelectorExpr)
 		if !ok {
@@ -120,7 +133,7 @@ func testFaults(fset *token.FileSet, file *ast.File) (faults []string) {
 		}
 		at := fset.Position(n.Pos()).String()
 		switch name := selector.Sel.Name; {
-		case x.Name == "time" && name == "Sleep" && !bubble:
+		case x.Name == "time" && name == "Sleep" && !bubbles:
 			faults = append(faults, at+": sleeps outside of virtual time")
 		case (x.Name == "t" || x.Name == "b" || x.Name == "tb") && (name == "Skip" || name == "Skipf" || name == "SkipNow"):
 			faults = append(faults, at+": skips a test")
@@ -143,7 +156,7 @@ func TestSleepsAndSkipsAreFound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := testFaults(fset, file); len(got) != want {
+		if got := testFaults(fset, file, importsSynctest(file)); len(got) != want {
 			t.Errorf("%s: found %q, wanted %d", source, got, want)
 		}
 	}
