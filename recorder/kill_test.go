@@ -52,7 +52,7 @@ func (d dirStore) Get(_ context.Context, key string) ([]byte, error) {
 const (
 	killEnv     = "SIDETONE_TEST_KILL_DIR" // set in the child
 	killCalls   = 4
-	killSeconds = 90 // what the child would record if it were let
+	killSeconds = 60 // what the child would record if it were let
 )
 
 // TestKill9 kills a recording process at random moments: in the middle of
@@ -64,7 +64,7 @@ func TestKill9(t *testing.T) {
 		return
 	}
 	rng := rand.New(rand.NewPCG(9, 9))
-	for range 8 {
+	for range 5 {
 		after := 50 + rng.IntN((killSeconds-2)*50)
 		t.Run(fmt.Sprint(after), func(t *testing.T) {
 			dir := t.TempDir()

@@ -44,9 +44,9 @@ func (m *memStore) Put(ctx context.Context, key string, body []byte, sum [32]byt
 	m.running++
 	m.most = max(m.most, m.running)
 	defer func() { m.running-- }()
-	if m.delay > 0 {
+	if d := m.delay; d > 0 {
 		m.mu.Unlock()
-		time.Sleep(m.delay)
+		time.Sleep(d)
 		m.mu.Lock()
 	}
 	switch old, ok := m.objects[key]; {

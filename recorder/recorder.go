@@ -262,8 +262,9 @@ func (r *Recorder) emit(track Track) {
 		f, err := r.file(seq)
 		if err != nil || !f.add(byte(track), pos, data[:n*t.width()]) {
 			r.gap(GapDisk, track, t.tick(pos), t.tick(pos+n), int(n*50)/t.rate)
+		} else {
+			t.spool.metrics.audioBytes.Add(float64(n * t.width()))
 		}
-		t.spool.metrics.audioBytes.Add(float64(n * t.width()))
 		data, pos = data[n*t.width():], pos+n
 	}
 	p.data = p.data[:0]

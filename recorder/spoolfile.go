@@ -48,25 +48,32 @@ type spoolFile struct {
 // unwritten bounds what a spoolFile holds while the disk refuses to take it.
 const unwritten = 256 << 10
 
-// createSpoolFile makes a file whose key any one of the recipients opens.
+// createSpoolFile makes a file whose key any one of the recipients opens. The
+// head is written by the first flush.
 func createSpoolFile(path string, to ...seal.Recipient) (*spoolFile, error) {
-	key, wrapped, err := seal.NewSpoolKey(to...)
-	if err != nil {
-		return nil, err
-	}
-	head := appendSpoolHead(nil, wrapped)
-	if len(head) > headLimit {
-		return nil, fmt.Errorf("recorder: spool: head of %d bytes", len(head))
-	}
-	c, err := seal.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("recorder: spool: %w", err)
 	}
-	return &spoolFile{file: f, path: path, key: key, cipher: c, out: head}, nil
+	s := &spoolFile{file: f, path: path}
+	if err := s.lockTo(to); err != nil {
+		return nil, errors.Join(err, f.Close(), os.Remove(path))
+	}
+	return s, nil
+}
+
+// lockTo makes the key of the file and its head.
+func (s *spoolFile) lockTo(to []seal.Recipient) error {
+	key, wrapped, err := seal.NewSpoolKey(to...)
+	if err != nil {
+		return err
+	}
+	if s.out = appendSpoolHead(nil, wrapped); len(s.out) > headLimit {
+		return fmt.Errorf("recorder: spool: head of %d bytes", len(s.out))
+	}
+	s.key = key
+	s.cipher, err = seal.NewCipher(key)
+	return err
 }
 
 func appendSpoolHead(dst, wrapped []byte) []byte {

@@ -202,7 +202,11 @@ func (u *uploads) takeOff(o *outbox, obj object) {
 
 // advance goes on to the next object of a take.
 func (u *uploads) advance(o *outbox, obj object) {
+	if obj.last {
+		u.stored(o.take.Call, o.take.Take, nil)
+	}
 	u.mu.Lock()
+	defer u.mu.Unlock()
 	o.objects = o.objects[1:]
 	o.retry = 0
 	o.queued = false
@@ -210,10 +214,6 @@ func (u *uploads) advance(o *outbox, obj object) {
 		u.enqueue(o)
 	} else {
 		u.settle(o)
-	}
-	u.mu.Unlock()
-	if obj.last {
-		u.stored(o.take.Call, o.take.Take, nil)
 	}
 }
 
@@ -224,12 +224,12 @@ func (u *uploads) gaveUp(o *outbox, obj object, err error) {
 		result = "spoiled"
 	}
 	u.spool.metrics.uploads.WithLabelValues(result).Inc()
+	u.stored(o.take.Call, o.take.Take, fmt.Errorf("%s: %w", obj.key, err))
 	u.mu.Lock()
+	defer u.mu.Unlock()
 	o.failed = true
 	o.objects = nil
 	u.settle(o)
-	u.mu.Unlock()
-	u.stored(o.take.Call, o.take.Take, fmt.Errorf("%s: %w", obj.key, err))
 }
 
 // tryAgain has the object tried again after a while, which grows.
