@@ -2,9 +2,9 @@
 // rely on, whatever the transport.
 //
 // It knows no protocol: the far end is driven through Far, and audio is judged
-// by its level, so that lossy codecs pass too. Run works in a testing/synctest
-// bubble, which fails on any goroutine the leg leaves behind; RunRealTime is for
-// transports that need real sockets.
+// by its level, so that lossy codecs pass too. Each test runs in a
+// testing/synctest bubble, which fails on any goroutine the leg leaves behind,
+// so the leg's transport must be one that bubbles know, such as net.Pipe.
 package legtest
 
 import (
@@ -19,7 +19,7 @@ import (
 	"sidetone/telephony"
 )
 
-// patience bounds each wait; in a bubble it costs nothing.
+// patience bounds each wait, in the bubble's time.
 const patience = 30 * time.Second
 
 // Far is the far end of a leg, as much of it as the suite needs.
@@ -51,13 +51,6 @@ func Run(t *testing.T, open Open) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { test(begin(t, open)) })
 		})
-	}
-}
-
-// RunRealTime runs the suite without bubbles.
-func RunRealTime(t *testing.T, open Open) {
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) { test(begin(t, open)) })
 	}
 }
 
