@@ -96,8 +96,8 @@ func (a *App) onStop(name string, do func(context.Context) error) {
 // open is the wiring, in the order in which the parts need each other.
 func (a *App) open(ctx context.Context, o Options) error {
 	for _, open := range []func(context.Context, Options) error{
-		a.openMetrics, a.openStores, a.openKeys, a.openRecorder, a.openSpeech, a.openChat, a.openAgents,
-		a.openPhone, a.openListeners,
+		a.openSockets, a.openMetrics, a.openStores, a.openKeys, a.openRecorder, a.openSpeech, a.openChat, a.openAgents,
+		a.openPhone, a.openRoutes,
 	} {
 		if err := open(ctx, o); err != nil {
 			return err

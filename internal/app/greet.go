@@ -13,7 +13,7 @@ import (
 func (a *App) Greet(w io.Writer) {
 	c := a.config
 	fmt.Fprintf(w, "\nSidetone is up.\n")
-	fmt.Fprintf(w, "  public    %s  (Twilio webhook: %s/twilio/voice)\n", a.PublicAddr(), c.Server.PublicURL)
+	fmt.Fprintf(w, "  public    %s  (Twilio webhook: %s/twilio/voice)\n", a.PublicAddr(), a.PublicURL())
 	fmt.Fprintf(w, "  operator  http://%s  (metrics, health, API)\n", a.OperatorAddr())
 	ready := a.agentFor("")
 	if ready == nil {

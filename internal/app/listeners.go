@@ -28,30 +28,52 @@ const (
 	maxHeader     = 16 << 10
 )
 
-// openListeners binds both listeners; Run serves them.
-func (a *App) openListeners(ctx context.Context, _ Options) (err error) {
+// openSockets binds both listeners.
+func (a *App) openSockets(ctx context.Context, _ Options) (err error) {
+	c := &a.config.Server
+	var bind net.ListenConfig
+	if a.publicAt, err = bind.Listen(ctx, "tcp", c.Listen); err != nil {
+		return fmt.Errorf("server.listen: %w", err)
+	}
+	socket := a.publicAt
+	a.onStop("public socket", func(context.Context) error { return closed(socket.Close()) })
+	if a.operatorAt, err = bind.Listen(ctx, "tcp", c.AdminListen); err != nil {
+		return fmt.Errorf("server.admin_listen: %w", err)
+	}
+	a.onStop("operator socket", func(context.Context) error { return closed(a.operatorAt.Close()) })
+	if c.TLSCertFile == "" {
+		return nil
+	}
+	certificate, err := newCertificate(c.TLSCertFile, c.TLSKeyFile)
+	if err != nil {
+		return fmt.Errorf("server.tls_cert_file: %w", err)
+	}
+	a.publicAt = tls.NewListener(a.publicAt, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.get,
+		NextProtos: []string{"http/1.1"}})
+	return nil
+}
+
+// openRoutes puts both listeners to work; Start serves them.
+func (a *App) openRoutes(context.Context, Options) error {
 	public := http.NewServeMux()
 	a.twilio.Routes(public)
 	a.public = a.server(public)
 	a.operator = a.server(a.guard(a.operatorRoutes()))
-	var bind net.ListenConfig
-	if a.publicAt, err = bind.Listen(ctx, "tcp", a.config.Server.Listen); err != nil {
-		return fmt.Errorf("server.listen: %w", err)
-	}
 	a.onStop("public listener", a.public.Shutdown)
-	a.onStop("public socket", func(context.Context) error { return closed(a.publicAt.Close()) })
-	if a.config.Server.TLSCertFile != "" {
-		certificate, err := newCertificate(a.config.Server.TLSCertFile, a.config.Server.TLSKeyFile)
-		if err != nil {
-			return fmt.Errorf("server.tls_cert_file: %w", err)
-		}
-		a.publicAt = tls.NewListener(a.publicAt, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.get,
-			NextProtos: []string{"http/1.1"}})
-	}
-	if a.operatorAt, err = bind.Listen(ctx, "tcp", a.config.Server.AdminListen); err != nil {
-		return fmt.Errorf("server.admin_listen: %w", err)
-	}
 	return nil
+}
+
+// PublicURL is the base under which carriers reach the gateway.
+func (a *App) PublicURL() string {
+	if a.config.Server.PublicURL != "" {
+		return a.config.Server.PublicURL
+	}
+	_, port, _ := net.SplitHostPort(a.publicAt.Addr().String())
+	scheme := "http"
+	if a.config.Server.TLSCertFile != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + net.JoinHostPort("localhost", port)
 }
 
 // closed drops the error of a listener that the server has closed before.

@@ -33,7 +33,7 @@ func (a *App) openPhone(_ context.Context, _ Options) error {
 		return err
 	}
 	a.twilio = twilio.New(twilio.Options{
-		PublicURL: a.config.Server.PublicURL, AuthTokens: tokens, InsecureSkipSignature: c.InsecureSkipSignature,
+		PublicURL: a.PublicURL(), AuthTokens: tokens, InsecureSkipSignature: c.InsecureSkipSignature,
 		Secret: []byte(secret), Once: a.db, Admit: a.admit, Serve: a.serve, Unanswered: a.unanswered,
 		Log: a.log, Metrics: twilio.NewMetrics(a.registry),
 	})

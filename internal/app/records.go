@@ -26,35 +26,47 @@ type Records struct {
 	config  *configs.Config
 	db      *store.DB
 	ledger  *store.Ledger
-	opened  *Objects
+	opened  *Objects // nil when the caller has opened the object store
 	objects *store.Objects
 }
 
-// OpenRecords opens the stores for reading.
+// OpenRecords opens the stores for reading. The built-in object store is started
+// if no gateway of this data directory runs.
 func OpenRecords(ctx context.Context, c *configs.Config) (*Records, error) {
+	objects, err := OpenObjects(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	r, err := OpenRecordsIn(ctx, c, objects.S3)
+	if err != nil {
+		return nil, errors.Join(err, objects.Close())
+	}
+	r.opened = objects
+	return r, nil
+}
+
+// OpenRecordsIn is OpenRecords with an object store that the caller has opened.
+func OpenRecordsIn(ctx context.Context, c *configs.Config, s3 store.S3Options) (*Records, error) {
 	dir := filepath.Join(c.DataDir, "db")
 	if _, err := os.Stat(filepath.Join(dir, "sidetone.db")); err != nil {
 		return nil, fmt.Errorf("app: nothing has been recorded in %s: %w", c.DataDir, err)
 	}
 	r := &Records{config: c}
-	err := r.open(ctx, dir)
+	err := r.open(ctx, dir, s3)
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
 }
 
-func (r *Records) open(ctx context.Context, dir string) (err error) {
+func (r *Records) open(ctx context.Context, dir string, s3 store.S3Options) (err error) {
 	if r.db, err = store.OpenDB(ctx, filepath.Join(dir, "sidetone.db")); err != nil {
 		return err
 	}
 	if r.ledger, err = store.OpenLedger(ctx, filepath.Join(dir, "ledger.db"), nil); err != nil {
 		return err
 	}
-	if r.opened, err = OpenObjects(ctx, r.config); err != nil {
-		return err
-	}
-	r.objects, err = store.OpenS3(ctx, r.opened.S3)
+	r.objects, err = store.OpenS3(ctx, s3)
 	return err
 }
 
