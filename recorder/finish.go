@@ -49,7 +49,7 @@ func (w *words) keep(kind byte, _ int64, data []byte) {
 // manifest and hands both to the uploader. notes is its spool file, open and
 // complete, or nil.
 func (t *take) conclude(e Ending, notes *spoolFile, crashed bool) (Summary, error) {
-	w := words{}
+	var w words
 	if notes != nil {
 		_, damage, err := notes.read(nil, w.keep)
 		if err != nil {
@@ -59,6 +59,38 @@ func (t *take) conclude(e Ending, notes *spoolFile, crashed bool) (Summary, erro
 			t.gaps.add(Gap{Reason: GapDamaged, At: t.Origin, End: t.Origin})
 		}
 	}
+	m := t.manifest(e, crashed)
+	objects, err := t.sealWords(w, &m)
+	if err != nil {
+		return Summary{}, err
+	}
+	b, err := signManifest(m, t.spool.node)
+	if err != nil {
+		return Summary{}, err
+	}
+	last, err := t.write(manifestFile, ManifestObject(t.Call, t.Take), b)
+	if err != nil {
+		return Summary{}, err
+	}
+	if err := t.syncDir(); err != nil {
+		return Summary{}, err
+	}
+	if notes != nil {
+		size := notes.end
+		if err := notes.wipe(); err != nil {
+			t.spool.log.Error("a sealed spool file could not be wiped", "call", t.Call, "take", t.Take, "error", err)
+		}
+		t.account(-size)
+	}
+	last.last = true
+	for _, o := range append(objects, last) {
+		t.outbox.add(o)
+	}
+	return Summary{Bytes: m.Length, Segments: len(m.Segments), Notes: w.notes, Complete: m.Complete, Missing: m.Incomplete}, nil
+}
+
+// manifest lists the take as far as its segments go.
+func (t *take) manifest(e Ending, crashed bool) Manifest {
 	m := Manifest{
 		Version: formatVersion, Call: t.Call, Take: t.Take, Epoch: t.Epoch,
 		Started: t.Started, Origin: t.Origin, Rate: t.Rate, Coding: t.Coding, Channels: int(tracks),
@@ -72,11 +104,15 @@ func (t *take) conclude(e Ending, notes *spoolFile, crashed bool) (Summary, erro
 	for _, g := range t.segments {
 		m.Length += g.Length
 	}
-	var objects []object
+	return m
+}
+
+// sealWords seals notes and meta, and lists them in the manifest.
+func (t *take) sealWords(w words, m *Manifest) (objects []object, err error) {
 	if w.notes > 0 {
 		o, err := t.sealObject(notesFile, NotesObject(t.Call, t.Take), w.lines, t.Text)
 		if err != nil {
-			return Summary{}, err
+			return nil, err
 		}
 		m.Notes = &Sealed{o.size, o.sha256}
 		objects = append(objects, o)
@@ -84,36 +120,14 @@ func (t *take) conclude(e Ending, notes *spoolFile, crashed bool) (Summary, erro
 	meta, err := json.Marshal(Meta{Version: formatVersion, Gaps: t.gaps,
 		Anchors: append([]Anchor{{t.Origin, t.Started}}, w.anchors...)})
 	if err != nil {
-		return Summary{}, fmt.Errorf("recorder: meta: %w", err)
+		return nil, fmt.Errorf("recorder: meta: %w", err)
 	}
 	o, err := t.sealObject(metaFile, MetaObject(t.Call, t.Take), meta, t.Audio, t.Text)
 	if err != nil {
-		return Summary{}, err
+		return nil, err
 	}
 	m.Meta = Sealed{o.size, o.sha256}
-	objects = append(objects, o)
-	b, err := signManifest(m, t.spool.node)
-	if err != nil {
-		return Summary{}, err
-	}
-	if o, err = t.write(manifestFile, ManifestObject(t.Call, t.Take), b); err != nil {
-		return Summary{}, err
-	}
-	if err := t.syncDir(); err != nil {
-		return Summary{}, err
-	}
-	if notes != nil {
-		size := notes.end
-		if err := notes.wipe(); err != nil {
-			return Summary{}, err
-		}
-		t.account(-size)
-	}
-	o.last = true
-	for _, o := range append(objects, o) {
-		t.outbox.add(o)
-	}
-	return Summary{Bytes: m.Length, Segments: len(m.Segments), Notes: w.notes, Complete: m.Complete, Missing: m.Incomplete}, nil
+	return append(objects, o), nil
 }
 
 func (t *take) sealObject(name, key string, plain []byte, to ...seal.Recipient) (object, error) {

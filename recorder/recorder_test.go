@@ -13,6 +13,7 @@ import (
 	"sidetone/consent"
 	"sidetone/media"
 	"sidetone/recorder"
+	"sidetone/seal"
 )
 
 const second = media.Tick(media.TickRate)
@@ -265,6 +266,8 @@ func TestBeginRefuses(t *testing.T) {
 			"long":            {func(o *recorder.TakeOptions) { o.Call = strings.Repeat("c", 5000) }, recorder.ErrID},
 			"empty":           {func(o *recorder.TakeOptions) { o.Call = "" }, recorder.ErrID},
 			"epoch":           {func(o *recorder.TakeOptions) { o.Keys.Epoch = "a/b" }, recorder.ErrID},
+			"no recipient":    {func(o *recorder.TakeOptions) { o.Call, o.Keys.Text.Recipient = "d", seal.Recipient{} }, seal.ErrNoRecipient},
+			"no wrapped key":  {func(o *recorder.TakeOptions) { o.Call, o.Keys.Snippets.Wrapped = "d", nil }, seal.ErrNoRecipient},
 			"rate":            {func(o *recorder.TakeOptions) { o.Call, o.Rate = "d", 44100 }, recorder.ErrFormat},
 			"no coding":       {func(o *recorder.TakeOptions) { o.Call, o.Coding = "d", 0 }, recorder.ErrFormat},
 			"coding and rate": {func(o *recorder.TakeOptions) { o.Call, o.Coding = "d", media.PCM16 }, recorder.ErrFormat},

@@ -129,10 +129,8 @@ func (t *take) recover() (string, error) {
 			return "", err
 		}
 	}
-	for _, g := range t.segments {
-		if err := t.settleSegment(g); err != nil {
-			return "", err
-		}
+	if err := t.settleSegments(); err != nil {
+		return "", err
 	}
 	if _, err := os.Stat(t.path(manifestFile)); err == nil {
 		return recoveredWhole, t.recoverUploads()

@@ -134,6 +134,69 @@ func TestDamagedSpool(t *testing.T) {
 	}
 }
 
+// TestCrashWhileSealing recovers from each point between two steps of sealing
+// and storing a take.
+func TestCrashWhileSealing(t *testing.T) {
+	const line = `{"segment":{"seq":1,"offset":0,"length":160058,"size":1,"sha256":"` +
+		`0000000000000000000000000000000000000000000000000000000000000000"}}` + "\n"
+	for name, c := range map[string]struct {
+		sealed  bool // crashed after the first segment was sealed
+		prepare func(dir string) error
+	}{
+		"sealed file is begun": {false, func(dir string) error {
+			return os.WriteFile(dir+"/000001.age.tmp", []byte("age-encryption.org/v1"), 0o600)
+		}},
+		"journalled, and the file lost": {false, func(dir string) error { return add(dir+"/journal", line) }},
+		"line of the journal is cut":    {false, func(dir string) error { return add(dir+"/journal", line[:30]) }},
+		"file has its passing name":     {true, func(dir string) error { return os.Rename(dir+"/000001.age", dir+"/000001.age.tmp") }},
+		"spool file is not wiped":       {true, func(dir string) error { return add(dir+"/000001.spool", "anything") }},
+		"another take has not begun":    {true, func(dir string) error { return os.Mkdir(dir+"2", 0o700) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				r := newRig(t)
+				r.store.set(func(m *memStore) { m.fault = errDown })
+				k := r.begin(phone("c"))
+				seconds := 20
+				if c.sealed {
+					seconds = 30
+				}
+				k.play(recorder.Caller, 0, slices.Repeat([]int16{1000}, seconds*8000))
+				r.crash()
+				dir := filepath.Join(r.dir, "spool", "takes", "c.t1")
+				if _, err := os.Stat(dir + "/000001.age"); (err == nil) != c.sealed {
+					t.Fatalf("sealed before the crash: %v", err)
+				}
+				if err := c.prepare(dir); err != nil {
+					t.Fatal(err)
+				}
+				r.store.set(func(m *memStore) { m.fault = nil })
+				if rec := r.restart(); rec != (recorder.Recovery{Cut: 1}) {
+					t.Errorf("recovered %+v", rec)
+				}
+				r.drain()
+				left, _ := channels(t, k.o, r.wav("c"))
+				if len(left) < seconds*8000-800 || slices.Contains(left, 0) {
+					t.Errorf("%d samples of %d", len(left), seconds*8000)
+				}
+				if names := r.spooled(); len(names) > 0 || r.spool.Bytes() != 0 {
+					t.Errorf("the spool still has %v, %d bytes", names, r.spool.Bytes())
+				}
+			})
+		})
+	}
+}
+
+// add appends to a file.
+func add(path, s string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(s)
+	return errors.Join(err, f.Close())
+}
+
 // checkAside holds that a damaged file is in the quarantine or not, with a
 // message, and that the node cannot open it, unless by repairing its magic.
 func (r *rig) checkAside(file string, want bool) {

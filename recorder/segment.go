@@ -66,7 +66,8 @@ type sealResult struct {
 
 // seal does a job. In this order, so that a crash in between loses nothing and
 // leaves no doubt: the sealed file under a passing name, the line in the
-// journal, the sealed file's own name, the end of the spool file and its key.
+// journal, the sealed file's own name, the end of the spool file and its key, the
+// upload.
 func (w *sealer) seal(j sealJob) sealResult {
 	started := time.Now()
 	t := j.take
@@ -95,6 +96,7 @@ func (w *sealer) seal(j sealJob) sealResult {
 		}
 		t.account(-size)
 	}
+	t.offerSegment(g, time.Now())
 	t.spool.metrics.segments.Inc()
 	t.spool.metrics.sealSeconds.Observe(time.Since(started).Seconds())
 	return sealResult{segment: g, damage: damage}
@@ -113,7 +115,7 @@ func (w *sealer) read(j sealJob) (damage, err error) {
 	return damage, err
 }
 
-// keepSegment puts a sealed segment into the take and the outbox.
+// keepSegment puts a sealed segment into the directory of the take.
 func (t *take) keepSegment(g Segment, b []byte) error {
 	name := segmentFile(g.Seq)
 	f, err := os.OpenFile(t.path(unfinished(name)), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
@@ -132,34 +134,54 @@ func (t *take) keepSegment(g Segment, b []byte) error {
 		return fmt.Errorf("recorder: spool: %w", err)
 	}
 	t.account(g.Size + int64(n))
-	t.outbox.add(object{key: SegmentObject(t.Call, t.Take, g.Seq), path: t.path(name),
-		size: g.Size, sha256: g.SHA256, sealed: time.Now()})
 	return nil
 }
 
-// settleSegment finds out what a crash left of a journalled segment: a file to
-// upload, or nothing, which means that it is stored. It removes what the crash
-// kept from being removed.
-func (t *take) settleSegment(g Segment) error {
-	name := segmentFile(g.Seq)
-	b, err := os.ReadFile(t.path(unfinished(name)))
+// offerSegment hands a sealed segment to the uploader.
+func (t *take) offerSegment(g Segment, sealed time.Time) {
+	t.outbox.add(object{key: SegmentObject(t.Call, t.Take, g.Seq), path: t.path(segmentFile(g.Seq)),
+		size: g.Size, sha256: g.SHA256, sealed: sealed})
+}
+
+// settleSegments finds out what a crash left of the journalled segments, and
+// hands to the uploader what is not stored. A segment that has a spool file and
+// nothing else was not sealed: it and what follows leave the list.
+func (t *take) settleSegments() error {
+	for i, g := range t.segments {
+		sealed, err := t.settleSegment(g)
+		if err != nil {
+			return err
+		}
+		if !sealed {
+			t.segments = t.segments[:i]
+			break
+		}
+	}
+	return nil
+}
+
+func (t *take) settleSegment(g Segment) (sealed bool, err error) {
+	path, spool := t.path(segmentFile(g.Seq)), t.path(segmentSpool(g.Seq))
+	b, err := os.ReadFile(unfinished(path))
 	if err == nil && sha256.Sum256(b) == g.SHA256 {
-		err = os.Rename(t.path(unfinished(name)), t.path(name))
+		err = os.Rename(unfinished(path), path)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("recorder: recover: %w", err)
+		return false, fmt.Errorf("recorder: recover: %w", err)
 	}
-	if err := wipePath(t.path(segmentSpool(g.Seq))); err != nil {
-		return err
+	info, err := os.Stat(path)
+	switch {
+	case err == nil:
+		if err := wipePath(spool); err != nil {
+			return false, err
+		}
+		t.offerSegment(g, info.ModTime())
+		return true, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return false, fmt.Errorf("recorder: recover: %w", err)
 	}
-	info, err := os.Stat(t.path(name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	if _, err := os.Stat(spool); err == nil {
+		return false, nil
 	}
-	if err != nil {
-		return fmt.Errorf("recorder: recover: %w", err)
-	}
-	t.outbox.add(object{key: SegmentObject(t.Call, t.Take, g.Seq), path: t.path(name),
-		size: g.Size, sha256: g.SHA256, sealed: info.ModTime()})
-	return nil
+	return true, nil // and stored
 }

@@ -20,7 +20,7 @@ const (
 	spoolMagic  = "SDTSPL1\n"
 	recordHead  = 4
 	recordMeta  = 9 // kind and position
-	recordLimit = 1 << 20
+	recordLimit = 128 << 10
 	headLimit   = 1 << 10
 )
 
@@ -45,8 +45,9 @@ type spoolFile struct {
 	out    []byte // sealed records that are not written yet
 }
 
-// unwritten bounds what a spoolFile holds while the disk refuses to take it.
-const unwritten = 256 << 10
+// unwritten bounds what a spoolFile holds while the disk refuses to take it: more
+// than the queue of a recorder holds.
+const unwritten = 1 << 20
 
 // createSpoolFile makes a file whose key any one of the recipients opens. The
 // head is written by the first flush.
@@ -169,15 +170,12 @@ func (s *spoolFile) read(buf []byte, keep func(kind byte, pos int64, data []byte
 }
 
 // wipe overwrites the head of the file, with it the only copy of the key, and
-// removes the file.
+// removes the file. It goes on after an error, so that what can be done is.
 func (s *spoolFile) wipe() error { return wipe(s.file, s.path) }
 
 func wipe(f *os.File, path string) error {
 	_, err := f.WriteAt(make([]byte, headLimit), 0)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("recorder: wipe: %w", err)
-	}
-	if err := os.Remove(path); err != nil {
+	if err = errors.Join(err, f.Sync(), f.Close(), os.Remove(path)); err != nil {
 		return fmt.Errorf("recorder: wipe: %w", err)
 	}
 	return nil

@@ -82,6 +82,11 @@ func createTake(s *Spool, o TakeOptions) (*take, error) {
 	if err := checkIDs(o.Call, o.Take, o.Keys.Epoch); err != nil {
 		return nil, err
 	}
+	for _, c := range seal.Classes {
+		if k := o.Keys.Class(c); k.Recipient == (seal.Recipient{}) || len(k.Wrapped) == 0 {
+			return nil, fmt.Errorf("recorder: begin: %s: %w", c, seal.ErrNoRecipient)
+		}
+	}
 	l, err := newTimeline(o.Rate, o.Coding, o.Origin)
 	if err != nil {
 		return nil, err
@@ -194,9 +199,10 @@ func (t *take) write(name, key string, b []byte) (object, error) {
 	return newObject(key, t.path(name), b, false), nil
 }
 
-// remove takes the directory off the spool.
+// remove takes the directory off the spool: the head first, so that recovery
+// does not take what a crash leaves of it for a take.
 func (t *take) remove() error {
-	if err := errors.Join(t.journal.Close(), os.RemoveAll(t.dir)); err != nil {
+	if err := errors.Join(t.journal.Close(), os.Remove(t.path(headFile)), os.RemoveAll(t.dir)); err != nil {
 		return fmt.Errorf("recorder: spool: %w", err)
 	}
 	t.account(-t.bytes.Load())

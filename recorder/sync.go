@@ -1,0 +1,81 @@
+package recorder
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// unsyncedLimit is how long written audio may wait for the disk before new
+// takes are refused.
+const unsyncedLimit = 3 * time.Second
+
+// keepSynced syncs the spool each second, and at the end, while there is
+// something to sync.
+func (s *Spool) keepSynced(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	failing := false
+	for more := true; more; {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			more = false
+		}
+		s.checkFree()
+		err := s.syncNow()
+		if err != nil && !failing {
+			s.log.Error("the spool cannot be synced", "error", err)
+		}
+		failing = err != nil
+	}
+}
+
+// syncNow puts what was written so far on the disk.
+func (s *Spool) syncNow() error {
+	since := s.dirty.Swap(0)
+	if since == 0 {
+		return nil
+	}
+	s.syncing.Store(since)
+	started := time.Now()
+	err := s.sync(s.lock)
+	s.metrics.syncSeconds.Observe(time.Since(started).Seconds())
+	if err != nil {
+		s.dirty.Store(since) // older than any write since
+	}
+	s.syncing.Store(0)
+	return err
+}
+
+// wrote notes that there is something to sync.
+func (s *Spool) wrote() {
+	if s.dirty.Load() == 0 {
+		s.dirty.CompareAndSwap(0, time.Now().UnixNano())
+	}
+}
+
+// Unsynced returns for how long the oldest write has been waiting for the disk.
+func (s *Spool) Unsynced() time.Duration {
+	since := s.syncing.Load()
+	if since == 0 {
+		since = s.dirty.Load()
+	}
+	if since == 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, since))
+}
+
+// checkFree notes whether the disk has room for more.
+func (s *Spool) checkFree() {
+	var st unix.Statfs_t
+	if err := unix.Statfs(s.dir, &st); err != nil {
+		return // the disk itself will say what is wrong
+	}
+	free := int64(st.Bavail) * int64(st.Bsize)
+	if full := free < s.minFree; s.full.Swap(full) != full {
+		s.log.Warn("the spool's disk", "full", full, "free_bytes", free)
+	}
+}
