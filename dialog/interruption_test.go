@@ -485,6 +485,27 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// TestExpecting checks that digits are known to be asked for as soon as the
+// question is on its way: keys pressed into it are digits, too.
+func TestExpecting(t *testing.T) {
+	r := newRig(t, DefaultSettings("en"))
+	r.run(`
+		0 open
+		0 part Your number?
+		0 expect digits
+	`)
+	if got := r.m.Expecting(); got != ExpectDigits {
+		t.Errorf("in the question: got %v", got)
+	}
+	r.run(`
+		0 done
+		1000 played 1 1000/1000!
+	`)
+	if got := r.m.Expecting(); got != ExpectDigits {
+		t.Errorf("after the question: got %v", got)
+	}
+}
+
 // TestPlayed checks how much of a sentence counts as heard.
 func TestPlayed(t *testing.T) {
 	const text = "The quick brown fox." // 20 characters

@@ -53,8 +53,14 @@ func NewMachine(s Settings) *Machine {
 	return &Machine{set: s, lexicon: lexiconOf(s.Language), clip: s.FirstClip, quiet: quiet{wait: media.TicksIn(s.SilenceAfter)}}
 }
 
-// Expecting returns what kind of input the last reply asked for.
-func (m *Machine) Expecting() Expect { return m.expect }
+// Expecting returns what kind of input the newest reply asks for, as far as it
+// is known.
+func (m *Machine) Expecting() Expect {
+	if m.reply != nil {
+		return m.reply.expect
+	}
+	return m.expect
+}
 
 // Step takes an event and returns what to do, in order.
 func (m *Machine) Step(e Event) []Action {

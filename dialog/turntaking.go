@@ -51,12 +51,8 @@ func (e *ear) answered() {
 
 // patience is the silence that ends the caller's turn.
 func (m *Machine) patience() media.Tick {
-	expect := m.expect
-	if m.reply != nil {
-		expect = m.reply.expect
-	}
 	switch {
-	case expect == ExpectDigits:
+	case m.Expecting() == ExpectDigits:
 		return media.TicksIn(m.set.EndOfTurn.Digits)
 	case m.lexicon.goesOn(m.ear.partial):
 		return media.TicksIn(m.set.EndOfTurn.Max)

@@ -50,6 +50,10 @@ func (i *Interview) listen(r *reply, in dialog.Input) {
 		}
 	}
 	keys := in.Kind == dialog.Keyed
+	if keys && digitsOf(words) == "" {
+		i.repeat(r) // a star begins a command to the gateway: no answer, and no failure
+		return
+	}
 	if i.state.candidate != nil {
 		i.confirmed(r, words, keys, in.Said)
 		return

@@ -154,6 +154,7 @@ func TestInterview(t *testing.T) {
 func TestKeypad(t *testing.T) {
 	k := newTalk(t, survey)
 	k.opens("bicycle?")
+	k.presses("*", "Do you own a bicycle?")
 	k.presses("1", "How often")
 	k.presses("12#", "red, green or blue")
 	k.presses("1", "serial number")
