@@ -46,8 +46,9 @@ func (s *session) Run(ctx context.Context) error {
 		}
 		err := s.do(own, j)
 		s.idle()
+		lost := err != nil && own.Err() == nil
 		cancel()
-		if err != nil && !errors.Is(err, context.Canceled) {
+		if lost {
 			return err
 		}
 	}

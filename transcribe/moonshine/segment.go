@@ -36,7 +36,7 @@ var (
 	mergeGap     = media.TicksIn(time.Second)              // a longer pause ends a segment
 	longest      = media.TicksIn(11500 * time.Millisecond) // of a segment; decoding gets slow beyond
 	cutWindow    = media.TicksIn(3500 * time.Millisecond)  // where a longer one is cut
-	partialEvery = media.TicksIn(700 * time.Millisecond)   //
+	partialEvery = media.TicksIn(700 * time.Millisecond)   // of audio
 	leastSpeech  = media.TicksIn(90 * time.Millisecond)    // what is shorter after a cut holds no word
 	longestGap   = media.TicksIn(10 * time.Second)         // a longer one is not filled
 	backlog      = media.TicksIn(30 * time.Second)         // of a call's undecoded speech

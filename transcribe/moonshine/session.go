@@ -127,9 +127,9 @@ func (s *session) start(at media.Tick) {
 	}
 }
 
-// begin opens a segment of speech since onset.
+// begin opens a segment of speech since onset, of as much of it as is there.
 func (s *session) begin(from, onset media.Tick) {
-	from = max(from, s.floor)
+	from = max(from, s.floor, s.tape.start)
 	s.open = &segment{from: from, onset: onset, speaking: true, tried: from}
 }
 

@@ -85,6 +85,13 @@ func TestSegments(t *testing.T) {
 			s.Speech(sec(13), false)
 			s.Finalize(sec(13))
 		}, [][2]media.Tick{{sec(0.2), sec(9.05)}, {sec(9.05), sec(13)}, end(sec(13))}},
+		{"told of it far too late", func(s *session) {
+			speak(s, 0, sec(20), 0, 0)
+			s.Speech(sec(1), true)
+			speak(s, sec(20), sec(31), 0, 0)
+			s.Speech(sec(31), false)
+			s.Finalize(sec(31))
+		}, [][2]media.Tick{{sec(19), sec(27.05)}, {sec(27.05), sec(31)}, end(sec(31))}},
 		{"finalize in mid-speech", func(s *session) {
 			speak(s, 0, sec(1.1), 0, 0)
 			s.Speech(sec(1), true)

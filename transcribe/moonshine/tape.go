@@ -2,7 +2,7 @@ package moonshine
 
 import "sidetone/media"
 
-// tape is a stretch of a call's audio without holes.
+// tape is a stretch of a call's audio without holes. Its start never goes back.
 type tape struct {
 	rate  int
 	start media.Tick
