@@ -132,22 +132,25 @@ func (r *Resampler) filter(dst []int16) []int16 {
 	return dst
 }
 
-// dot is the inner product, rounded and clipped. Four sums keep the processor's
+// dot is the inner product, rounded and clipped. Eight sums keep the processor's
 // pipeline full.
 func dot(x, taps []float32) int16 {
-	var a, b, c, d float32
-	x = x[:len(taps)]
-	for len(taps) >= 4 && len(x) >= 4 {
+	var a, b, c, d, e, f, g, h float32
+	for len(taps) >= 8 && len(x) >= 8 {
 		a += x[0] * taps[0]
 		b += x[1] * taps[1]
 		c += x[2] * taps[2]
 		d += x[3] * taps[3]
-		x, taps = x[4:], taps[4:]
+		e += x[4] * taps[4]
+		f += x[5] * taps[5]
+		g += x[6] * taps[6]
+		h += x[7] * taps[7]
+		x, taps = x[8:], taps[8:]
 	}
 	for i, t := range taps {
 		a += x[i] * t
 	}
-	sum := (a + b) + (c + d)
+	sum := (a + b) + (c + d) + (e + f) + (g + h)
 	return int16(max(math.MinInt16, min(math.MaxInt16, math.Round(float64(sum)))))
 }
 
