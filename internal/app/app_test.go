@@ -122,7 +122,7 @@ func bucket(t testing.TB) store.S3Options {
 		}
 		return '-'
 	}, t.Name()))
-	return builtin.S3(name[:min(len(name), 60)])
+	return builtin.S3(strings.Trim(name[:min(len(name), 60)], "-"))
 }
 
 // carrier returns a carrier that calls the gateway.
@@ -196,3 +196,6 @@ func channels(wav []byte) (left, right []int16) {
 
 // patience is the pause after which the agent has finished.
 const patience = 1200 * time.Millisecond
+
+// quiet logs nothing.
+var quiet = slog.New(slog.DiscardHandler)

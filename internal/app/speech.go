@@ -79,7 +79,7 @@ func (a *App) missing(part string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, models.ErrMissing) || errors.Is(err, transcribe.ErrUnavailable) {
+	if !errors.Is(err, models.ErrTampered) && (errors.Is(err, models.ErrMissing) || errors.Is(err, transcribe.ErrUnavailable)) {
 		err = fmt.Errorf("%s: %w", part, err)
 		a.speech.why = append(a.speech.why, err)
 		a.log.Error("built-in speech is left out", "part", part, "err", err)
