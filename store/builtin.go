@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -14,8 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/versity/versitygw/embedgw"
-	"github.com/versity/versitygw/s3api"
 	"golang.org/x/sys/unix"
 )
 
@@ -31,6 +27,9 @@ const (
 // unix(7).
 const maxSocketPath = 107
 
+// lockPoll is how often a taken directory is asked for again.
+const lockPoll = 50 * time.Millisecond
+
 // closeTimeout bounds the wait for requests in flight when the server stops.
 const closeTimeout = 10 * time.Second
 
@@ -39,6 +38,9 @@ type BuiltinOptions struct {
 	Dir     string   // made with mode 0700 if missing; persistent, with user extended attributes
 	Socket  string   // default: s3.sock in Dir
 	Metrics *Metrics // nil: not registered anywhere
+	// Wait is how long StartBuiltin waits for another process that serves the
+	// directory to end, such as a command that was run before the gateway.
+	Wait time.Duration
 }
 
 // Builtin is the built-in S3 server, run by this process or by another: a
@@ -53,16 +55,12 @@ type Builtin struct {
 	close func() error
 }
 
-type credentialPair struct {
-	AccessKeyID     string `json:"access_key_id"`
-	SecretAccessKey string `json:"secret_access_key"`
-}
-
 // serving guards versitygw's package variables: one server a process.
 var serving atomic.Bool
 
-// StartBuiltin serves the directory until Close. ErrInUse says that another
-// process serves it, or that this process already runs a server. It returns
+// StartBuiltin serves the directory until Close; a process that lives on its
+// own uses it. ErrInUse says that another process serves the directory and did
+// not end within Wait, or that this process already runs a server. It returns
 // when the server answers. See newGateway for what happens to the working
 // directory meanwhile.
 func StartBuiltin(ctx context.Context, o BuiltinOptions) (*Builtin, error) {
@@ -74,9 +72,11 @@ func StartBuiltin(ctx context.Context, o BuiltinOptions) (*Builtin, error) {
 }
 
 // ConnectBuiltin uses the server that already serves the directory, or else
-// starts one; a command works the same beside a running gateway and without.
-// Close ends only what was started.
+// starts one; with it a command works the same beside a running gateway and
+// without. Close ends only what was started. Nothing takes over when the other
+// process ends.
 func ConnectBuiltin(ctx context.Context, o BuiltinOptions) (*Builtin, error) {
+	o.Wait = 0
 	b, err := StartBuiltin(ctx, o)
 	if !errors.Is(err, ErrInUse) {
 		return b, err
@@ -127,12 +127,9 @@ func startBuiltin(ctx context.Context, o BuiltinOptions) (*Builtin, error) {
 	if !serving.CompareAndSwap(false, true) {
 		return nil, ErrInUse
 	}
-	lock, err := lockFile(filepath.Join(o.Dir, lockName), unix.LOCK_EX|unix.LOCK_NB)
+	lock, err := lockDir(ctx, o)
 	if err != nil {
 		serving.Store(false)
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, ErrInUse
-		}
 		return nil, err
 	}
 	release := func() {
@@ -145,6 +142,25 @@ func startBuiltin(ctx context.Context, o BuiltinOptions) (*Builtin, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// lockDir takes the directory for this process, after at most o.Wait.
+func lockDir(ctx context.Context, o BuiltinOptions) (*os.File, error) {
+	deadline := time.Now().Add(o.Wait)
+	for {
+		lock, err := lockFile(filepath.Join(o.Dir, lockName), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return lock, err
+		}
+		if time.Now().After(deadline) {
+			return nil, ErrInUse
+		}
+		select {
+		case <-time.After(lockPoll):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // serve runs the server and returns when it listens. After success, Close
@@ -167,27 +183,12 @@ func serve(ctx context.Context, o BuiltinOptions, release func()) (*Builtin, err
 		files.Shutdown()
 		return nil, errors.Join(err, syncer.close())
 	}
-	var (
-		life, stop = context.WithCancel(context.WithoutCancel(ctx))
-		ready      = make(chan struct{})
-		listening  sync.Once
-		ended      = make(chan error, 1)
-	)
+	life, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ready := make(chan struct{})
+	ended := make(chan error, 1)
 	go func() {
 		defer done()
-		ended <- embedgw.RunVersityGW(life, files, &embedgw.Config{
-			RootUserAccess:    keys.AccessKeyID,
-			RootUserSecret:    keys.SecretAccessKey,
-			IAMService:        newAccount(keys),
-			Ports:             []string{path},
-			SocketPerm:        "0600",
-			MaxConnections:    4096,
-			MaxRequests:       1024,
-			MultipartMaxParts: 10000,
-			KeepAlive:         true,
-			Quiet:             true,
-			S3Options:         []s3api.Option{s3api.WithOnListen(func() { listening.Do(func() { close(ready) }) })},
-		})
+		ended <- files.run(life, path, keys, sync.OnceFunc(func() { close(ready) }))
 	}()
 	closer := sync.OnceValue(func() error {
 		err := syncer.close()
@@ -269,50 +270,4 @@ func socketPath(socket string) (path string, done func(), err error) {
 	}
 	path = filepath.Join("/proc/self/fd", strconv.Itoa(int(dir.Fd())), filepath.Base(socket))
 	return path, func() { dir.Close() }, nil
-}
-
-// loadCredentials reads the server's credentials, or makes them. They are
-// linked into place whole, so that of two processes that start at once both
-// read the same.
-func loadCredentials(name string) (credentialPair, error) {
-	var keys credentialPair
-	text, err := os.ReadFile(name)
-	if errors.Is(err, os.ErrNotExist) {
-		if err := makeCredentials(name); err != nil {
-			return keys, err
-		}
-		text, err = os.ReadFile(name)
-	}
-	if err != nil {
-		return keys, err
-	}
-	// A decoder's error could quote what it read.
-	if json.Unmarshal(text, &keys) != nil || keys.AccessKeyID == "" || keys.SecretAccessKey == "" {
-		return keys, fmt.Errorf("%s: not credentials of the built-in object store", name)
-	}
-	return keys, nil
-}
-
-func makeCredentials(name string) error {
-	text, err := json.Marshal(credentialPair{
-		AccessKeyID:     "sidetone-" + rand.Text()[:8],
-		SecretAccessKey: rand.Text() + rand.Text(),
-	})
-	if err != nil {
-		return err
-	}
-	draft, err := os.CreateTemp(filepath.Dir(name), credentialsName) // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(draft.Name())
-	_, err = draft.Write(text)
-	err = errors.Join(err, draft.Sync(), draft.Close())
-	if err == nil {
-		err = os.Link(draft.Name(), name)
-	}
-	if errors.Is(err, os.ErrExist) {
-		return nil
-	}
-	return err
 }

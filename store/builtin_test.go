@@ -111,6 +111,43 @@ func TestConnectBuiltin(t *testing.T) {
 	}
 }
 
+// A process killed while it makes a bucket leaves a folder that is none.
+func TestHalfMadeBucket(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, bucketsName, "sidetone"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	server := startChild(t, "serve", dir)
+	server.line(t)
+	defer server.end(t)
+	b, err := ConnectBuiltin(t.Context(), BuiltinOptions{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	o, err := OpenS3(t.Context(), b.S3("sidetone"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, o, "key", "body")
+}
+
+// A gateway that starts while a command still serves takes over when that ends.
+func TestStartWaitsForAnotherProcess(t *testing.T) {
+	dir := t.TempDir()
+	first := startChild(t, "serve", dir)
+	first.line(t)
+	second := startChild(t, "wait", dir)
+	if line := second.line(t); line != "starting" {
+		t.Fatalf("the second says %q", line)
+	}
+	first.end(t)
+	if line := second.line(t); line != "ready" {
+		t.Errorf("the second says %q", line)
+	}
+	second.end(t)
+}
+
 func TestBadCredentialsFile(t *testing.T) {
 	for _, text := range []string{"", "hunter2", `{"access_key_id":"hunter2"}`, `{"secret_access_key":hunter2}`} {
 		name := filepath.Join(t.TempDir(), credentialsName)

@@ -12,6 +12,8 @@ import (
 	"github.com/versity/versitygw/backend"
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
+	"github.com/versity/versitygw/embedgw"
+	"github.com/versity/versitygw/s3api"
 	"github.com/versity/versitygw/s3response"
 )
 
@@ -52,6 +54,24 @@ func newGateway(root string) (*gateway, error) {
 		return nil, err
 	}
 	return &gateway{files: files, root: root}, nil
+}
+
+// run serves the socket until ctx ends and calls ready when it listens. It
+// prints nothing.
+func (g *gateway) run(ctx context.Context, socket string, keys credentialPair, ready func()) error {
+	return embedgw.RunVersityGW(ctx, g, &embedgw.Config{
+		RootUserAccess:    keys.AccessKeyID,
+		RootUserSecret:    keys.SecretAccessKey,
+		IAMService:        newAccount(keys),
+		Ports:             []string{socket},
+		SocketPerm:        "0600",
+		MaxConnections:    4096,
+		MaxRequests:       1024,
+		MultipartMaxParts: 10000,
+		KeepAlive:         true,
+		Quiet:             true,
+		S3Options:         []s3api.Option{s3api.WithOnListen(ready)},
+	})
 }
 
 func (g *gateway) String() string { return g.files.String() }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // builtin is the one server of this process; the tests share it and take a
@@ -61,8 +62,13 @@ func run(m *testing.M) int {
 func play(role, path string) error {
 	ctx := context.Background()
 	switch role {
-	case "serve":
-		b, err := StartBuiltin(ctx, BuiltinOptions{Dir: path})
+	case "serve", "wait": // for another process to end
+		o := BuiltinOptions{Dir: path}
+		if role == "wait" {
+			o.Wait = time.Minute
+			fmt.Println("starting")
+		}
+		b, err := StartBuiltin(ctx, o)
 		if err != nil {
 			return err
 		}
