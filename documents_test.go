@@ -49,8 +49,8 @@ func commentFault(dir, name string, comments []string) string {
 		return "has " + strconv.Itoa(len(comments)) + " package comments"
 	case !strings.HasPrefix(comments[0], want):
 		return "its package comment does not begin with " + strconv.Quote(want)
-	case !strings.HasSuffix(strings.TrimSpace(comments[0]), "."):
-		return "its package comment does not end in a sentence"
+	case !strings.HasSuffix(strings.TrimSpace(strings.SplitN(comments[0], "\n\n", 2)[0]), "."):
+		return "its package comment does not begin with a whole paragraph"
 	}
 	return ""
 }
@@ -62,11 +62,12 @@ func TestCommentFaultsAreFound(t *testing.T) {
 		want      string
 	}{
 		{"media", "media", []string{"Package media is sound.\n"}, ""},
+		{"media", "media", []string{"Package media is sound.\n\nFormat: https://example.com/media\n"}, ""},
 		{"cmd/sidetone", "main", []string{"Command sidetone answers.\n"}, ""},
 		{"media", "media", nil, "has no package comment"},
 		{"media", "media", []string{"Package media is sound.", "Package media is more."}, "has 2 package comments"},
 		{"media", "media", []string{"This package is sound."}, `its package comment does not begin with "Package media "`},
-		{"media", "media", []string{"Package media is"}, "its package comment does not end in a sentence"},
+		{"media", "media", []string{"Package media is"}, "its package comment does not begin with a whole paragraph"},
 	} {
 		if got := commentFault(test.dir, test.name, test.comments); got != test.want {
 			t.Errorf("%q: found %q, wanted %q", test.comments, got, test.want)
