@@ -21,8 +21,9 @@ type ClipID uint32
 
 // Sink is where a Playout sends audio; telephony.Leg is one. None of its
 // methods may block. Each mark comes back once, in order: as played, when all
-// that was sent before it has been; or as flushed, after a Clear, when what was
-// not played has been thrown away.
+// that was sent before it has been; or as flushed, after a Clear, when the far
+// end has thrown away what it had not played. A mark that Clear overtakes on its
+// way must come back after that, too: it tells when the far end fell silent.
 type Sink interface {
 	Send(Frame) error
 	Mark(MarkID) error
@@ -52,9 +53,10 @@ type PlayoutOptions struct {
 // after every other method.
 //
 // Audio flows in runs. A run is sent to an absolute schedule, so the far end
-// plays it without a gap; the first frame that is late begins another. A run begins with a mark, which an idle far
-// end echoes at once; every span of the run is placed by that echo. Further
-// marks, each 200 ms and at each clip's end, confirm what was played.
+// plays it without a gap; a frame that comes late begins another. A run begins
+// with a mark, which an idle far end echoes at once; every span of the run is
+// placed by that echo. Further marks, each 200 ms and at each clip's end, confirm
+// what was played.
 type Playout struct {
 	sink  Sink
 	q     clipQueue
