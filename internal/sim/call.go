@@ -57,9 +57,10 @@ func (c *Call) run(ctx context.Context, doc document) {
 	case EndRejected:
 		status = "busy"
 	}
+	seconds := int(time.Since(c.placed).Round(time.Second) / time.Second)
 	c.callback(ctx, http.MethodPost, c.carrier.opts.BaseURL+c.carrier.opts.StatusPath, c.form(status, url.Values{
-		"CallDuration":   {strconv.Itoa(int(time.Since(c.placed).Round(time.Second) / time.Second))},
-		"Duration":       {"1"},
+		"CallDuration":   {strconv.Itoa(seconds)},
+		"Duration":       {strconv.Itoa((seconds + 59) / 60)}, // in minutes, begun ones counted
 		"Timestamp":      {time.Now().UTC().Format(time.RFC1123Z)},
 		"CallbackSource": {"call-progress-events"},
 		"SequenceNumber": {"0"},

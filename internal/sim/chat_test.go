@@ -17,12 +17,12 @@ const chatBody = `{"model":"m","stream":true,"stream_options":{"include_usage":t
 
 // startChat serves s in the bubble of t and returns a client for it.
 func startChat(t *testing.T, s *ChatServer) *http.Client {
-	ln := newPipeListener()
+	ln := NewPipeListener()
 	server := &http.Server{Handler: s}
 	served := make(chan struct{})
 	go func() { defer close(served); server.Serve(ln) }()
 	t.Cleanup(func() { server.Close(); <-served })
-	return &http.Client{Transport: &http.Transport{DialContext: ln.dial, DisableKeepAlives: true}}
+	return &http.Client{Transport: &http.Transport{DialContext: ln.DialContext, DisableKeepAlives: true}}
 }
 
 // chatEvent is one server-sent event and when it came.

@@ -2,9 +2,12 @@ package sim
 
 import (
 	"context"
+	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -146,5 +149,44 @@ func TestDistribution(t *testing.T) {
 	d.Merge(other)
 	if d.Max() != time.Second || d.N() != 101 {
 		t.Errorf("merged: %v", d.String())
+	}
+}
+
+// BenchmarkFleet is the idle control of a load test: the callers alone, against a
+// gateway that does nothing but send a frame each 20 ms on real sockets. What it
+// prints is the error of the measuring itself.
+func BenchmarkFleet(b *testing.B) {
+	for _, calls := range []int{100, 200} {
+		b.Run(strconv.Itoa(calls), func(b *testing.B) {
+			server := httptest.NewServer(nil)
+			defer server.Close()
+			g := &gateway{base: server.URL, answer: relativeStream, talk: func(s *stream) {
+				go s.until("")
+				frame := tone(20 * time.Millisecond)
+				for began, i := time.Now(), 0; time.Since(began) < 5*time.Second; i++ {
+					time.Sleep(time.Until(began.Add(time.Duration(i-10) * 20 * time.Millisecond)))
+					s.play(frame)
+				}
+				s.conn.Close()
+			}}
+			server.Config.Handler = g.handler(b)
+			opts := CarrierOptions{BaseURL: server.URL, AuthToken: testToken, DiscardHeard: true}
+			for b.Loop() {
+				var before, after syscall.Rusage
+				syscall.Getrusage(syscall.RUSAGE_SELF, &before)
+				began := time.Now()
+				report := RunFleet(b.Context(), FleetOptions{Carrier: opts, Calls: calls, PerSecond: 100,
+					Caller: func(ctx context.Context, _ int, call *Call) error {
+						return call.WaitUntil(ctx, media.Tick(never))
+					}})
+				syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+				cpu := time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())
+				b.ReportMetric(float64(cpu)/float64(time.Since(began)), "cores")
+				b.ReportMetric(float64(report.Late.Quantile(0.99))/1e6, "late-p99-ms")
+				b.ReportMetric(float64(report.Interval.Quantile(0.99))/1e6, "interval-p99-ms")
+				b.ReportMetric(float64(report.FirstAudio.Quantile(0.95))/1e6, "first-audio-p95-ms")
+				b.ReportMetric(float64(report.Frames), "frames")
+			}
+		})
 	}
 }

@@ -1,64 +1,28 @@
 package sim
 
 import (
-	"context"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
+
 	"sidetone/media"
 )
 
-const testToken = "an auth token"
-
-// pipeListener accepts what its dial connects: the network of a test bubble.
-type pipeListener struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newPipeListener() *pipeListener {
-	return &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return nil
-}
-
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
-
-func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	ours, theirs := net.Pipe()
-	select {
-	case l.conns <- theirs:
-		return ours, nil
-	case <-l.closed:
-		return nil, errors.New("connection refused")
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
+const (
+	testToken   = "an auth token"
+	testBaseURL = "http://127.0.0.1:8080"
+)
 
 // request is one signed form that the gateway got.
 type request struct {
@@ -69,9 +33,10 @@ type request struct {
 // gateway is a small reference gateway. answer gives the TwiML of each document
 // asked for; talk runs on each stream.
 type gateway struct {
-	t      *testing.T
+	t      testing.TB
 	answer func(n int, r request) string
 	talk   func(s *stream)
+	base   string // testBaseURL when empty
 
 	mu       sync.Mutex
 	asked    []request
@@ -79,22 +44,34 @@ type gateway struct {
 }
 
 // startGateway serves g in the bubble of t and returns options for a carrier.
-func startGateway(t *testing.T, g *gateway) CarrierOptions {
-	g.t = t
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /twilio/{path}", g.webhook)
-	mux.HandleFunc("GET /stream", g.stream)
-	ln := newPipeListener()
-	server := &http.Server{Handler: mux}
+func startGateway(t testing.TB, g *gateway) CarrierOptions {
+	ln := NewPipeListener()
+	server := &http.Server{Handler: g.handler(t)}
 	served := make(chan struct{})
 	go func() { defer close(served); server.Serve(ln) }()
 	t.Cleanup(func() { server.Close(); <-served })
-	return CarrierOptions{BaseURL: "http://127.0.0.1:8080", AuthToken: testToken, DialContext: ln.dial}
+	return CarrierOptions{BaseURL: testBaseURL, AuthToken: testToken, DialContext: ln.DialContext}
+}
+
+// relativeStream is once for a gateway on any address.
+func relativeStream(_ int, r request) string {
+	if r.path == "/twilio/voice" {
+		return `<Response><Connect><Stream url="/stream"/></Connect></Response>`
+	}
+	return "<Response/>"
+}
+
+func (g *gateway) handler(t testing.TB) http.Handler {
+	g.t, g.base = t, cmp.Or(g.base, testBaseURL)
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /twilio/{path}", g.webhook)
+	mux.HandleFunc("GET /stream", g.stream)
+	return mux
 }
 
 func (g *gateway) webhook(w http.ResponseWriter, r *http.Request) {
 	r.ParseForm()
-	if got := r.Header.Get("X-Twilio-Signature"); got != Sign(testToken, "http://127.0.0.1:8080"+r.URL.Path, r.PostForm) {
+	if got := r.Header.Get("X-Twilio-Signature"); got != Sign(testToken, g.base+r.URL.Path, r.PostForm) {
 		g.t.Errorf("%s: signature %q does not fit", r.URL.Path, got)
 	}
 	req := request{r.URL.Path, r.PostForm}
@@ -123,7 +100,7 @@ func once(_ int, r request) string {
 }
 
 func (g *gateway) stream(w http.ResponseWriter, r *http.Request) {
-	if got := r.Header.Get("X-Twilio-Signature"); got != Sign(testToken, "ws://127.0.0.1:8080/stream", nil) {
+	if got := r.Header.Get("X-Twilio-Signature"); got != Sign(testToken, "ws"+strings.TrimPrefix(g.base, "http")+"/stream", nil) {
 		g.t.Errorf("stream: signature %q does not fit", got)
 	}
 	conn, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
@@ -179,7 +156,7 @@ func (f frame) at() media.Tick {
 
 // stream is the gateway's end of one stream.
 type stream struct {
-	t     *testing.T
+	t     testing.TB
 	conn  *websocket.Conn
 	start frame
 	seq   int

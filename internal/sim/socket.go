@@ -99,11 +99,12 @@ func (c *Carrier) openSocket(ctx context.Context, url, callSID string) (*socket,
 // read hands each frame to the line with its time of arrival.
 func (s *socket) read() {
 	defer close(s.done)
+	parser := orderParser{streamSID: s.streamSID}
 	for {
 		kind, data, err := s.conn.ReadMessage()
 		m := message{at: time.Now(), err: err}
 		if err == nil {
-			m.order, m.fault = parseOrder(kind, data, s.streamSID)
+			m.order, m.fault = parser.parse(kind, data)
 		}
 		select {
 		case s.inbox <- m:

@@ -38,14 +38,26 @@ func canonical(t *testing.T, b []byte) string {
 	return mustJSON(v)
 }
 
+// FuzzParseOrder reads each frame twice: from scratch, and after a correct media
+// frame, whose surroundings the parser remembers. Both must say the same.
 func FuzzParseOrder(f *testing.F) {
 	f.Add(TextMessage, []byte(`{"event":"media","streamSid":"MZ1","media":{"payload":"/38="}}`))
+	f.Add(TextMessage, []byte(`{"event":"media","streamSid":"MZ1","media":{"payload":"","payload":"/w=="}}`))
+	f.Add(TextMessage, []byte("{\"event\":\"media\",\"streamSid\":\"MZ1\",\"media\":{\"payload\":\"/w\n==\"}}"))
 	f.Add(TextMessage, []byte(`{"event":"mark","streamSid":"MZ1","mark":{"name":"m"}}`))
 	f.Add(TextMessage, []byte(`{"event":"clear","streamSid":"MZ1"}`))
 	f.Add(BinaryMessage, []byte{0})
 	f.Fuzz(func(t *testing.T, kind int, data []byte) {
-		o, fault := parseOrder(kind, data, "MZ1")
-		if fault != nil {
+		p := orderParser{streamSID: "MZ1"}
+		if _, fault := p.parse(TextMessage, []byte(`{"event":"media","streamSid":"MZ1","media":{"payload":"/w=="}}`)); fault != nil {
+			t.Fatal(fault)
+		}
+		again, fault := p.parse(kind, data)
+		o, _, want := parseOrder(kind, data, "MZ1")
+		if (fault == nil) != (want == nil) || again.event != o.event || again.name != o.name || !bytes.Equal(again.audio, o.audio) {
+			t.Fatalf("%q became %+v (%v), from scratch %+v (%v)", data, again, fault, o, want)
+		}
+		if want != nil {
 			return
 		}
 		if kind != TextMessage || !json.Valid(data) {
@@ -58,11 +70,12 @@ func FuzzParseOrder(f *testing.F) {
 }
 
 func BenchmarkParseOrder(b *testing.B) {
-	frame := []byte(`{"event":"media","streamSid":"MZ00000000000000000000000000000000","media":{"payload":"` +
+	frame := []byte(`{"event":"media","streamSid":"MZ1","media":{"payload":"` +
 		base64.StdEncoding.EncodeToString(silence[:]) + `"}}`)
+	p := orderParser{streamSID: "MZ1"}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, fault := parseOrder(TextMessage, frame, "MZ00000000000000000000000000000000"); fault != nil {
+		if _, fault := p.parse(TextMessage, frame); fault != nil {
 			b.Fatal(fault)
 		}
 	}
