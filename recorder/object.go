@@ -9,7 +9,8 @@ import (
 	"sidetone/seal"
 )
 
-// ErrConflict is returned by Putter.Put when the key holds other content.
+// ErrConflict says that a key holds other content, unless SpoolOptions.Conflict
+// does.
 var ErrConflict = errors.New("recorder: object exists with other content")
 
 // ErrID means an id that cannot be part of an object's key.
@@ -18,7 +19,8 @@ var ErrID = errors.New("recorder: malformed id")
 // Putter stores objects. Its methods are called from several goroutines.
 type Putter interface {
 	// Put creates an object. It succeeds where the key holds the same content
-	// already, and returns an error that wraps ErrConflict where it holds other.
+	// already, and returns an error that wraps SpoolOptions.Conflict where it
+	// holds other. After any other error it is tried again.
 	Put(ctx context.Context, key string, body []byte, sha256 [32]byte) error
 	// Head returns the size and content hash of an object, as the store has them.
 	Head(ctx context.Context, key string) (size int64, sha256 [32]byte, err error)

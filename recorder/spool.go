@@ -30,6 +30,7 @@ type SpoolOptions struct {
 	Dir      string     // on persistent local storage; made if it is not there
 	Node     *seal.Node // opens the spool after a crash and signs the manifests
 	Put      Putter     // where objects go
+	Conflict error      // by which Put says that a key holds other content; ErrConflict if nil
 	MaxBytes int64      // refuse new takes above it; 10 GiB if 0
 	MinFree  int64      // stop writing below so much free disk; 64 MiB if 0
 	Uploads  int        // objects uploaded at once; 8 if 0
@@ -87,7 +88,10 @@ func OpenSpool(o SpoolOptions) (*Spool, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.uploads = newUploads(s, o.Put, orDefault(o.Uploads, 8), o.Stored)
+	if o.Conflict == nil {
+		o.Conflict = ErrConflict
+	}
+	s.uploads = newUploads(s, o)
 	for _, dir := range [...]string{s.takesDir(), s.quarantineDir()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("recorder: open spool: %w", err)

@@ -56,6 +56,7 @@ type outbox struct {
 type uploads struct {
 	spool    *Spool
 	put      Putter
+	conflict error
 	parallel int
 	stored   func(call, take string, err error)
 
@@ -66,12 +67,13 @@ type uploads struct {
 	empty   chan struct{} // closed when waiting becomes empty; nil while it is
 }
 
-func newUploads(s *Spool, put Putter, parallel int, stored func(string, string, error)) *uploads {
-	if stored == nil {
-		stored = func(string, string, error) {}
-	}
-	return &uploads{spool: s, put: put, parallel: parallel, stored: stored,
+func newUploads(s *Spool, o SpoolOptions) *uploads {
+	u := &uploads{spool: s, put: o.Put, conflict: o.Conflict, parallel: orDefault(o.Uploads, 8), stored: o.Stored,
 		wake: make(chan struct{}, 1), waiting: make(map[*outbox]struct{})}
+	if u.stored == nil {
+		u.stored = func(string, string, error) {}
+	}
+	return u
 }
 
 // outbox makes the empty outbox of a take.
@@ -149,7 +151,7 @@ func (u *uploads) work(ctx context.Context) {
 			u.advance(o, obj)
 		case errors.Is(err, errGone):
 			u.advance(o, obj)
-		case errors.Is(err, ErrConflict), errors.Is(err, errSpoiled):
+		case errors.Is(err, u.conflict), errors.Is(err, errSpoiled):
 			u.gaveUp(o, obj, err)
 		default:
 			u.tryAgain(o, obj, err)

@@ -127,6 +127,19 @@ func TestUploadFaults(t *testing.T) {
 	}
 }
 
+// TestStoreHasItsOwnConflict has a store that knows nothing of this package.
+func TestStoreHasItsOwnConflict(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, func(o *recorder.SpoolOptions) { o.Conflict = errDown })
+		r.store.set(func(m *memStore) { m.fault = errDown })
+		r.begin(phone("c")).finish(0)
+		r.drain()
+		if err := r.stored["c t1"]; !errors.Is(err, errDown) {
+			t.Errorf("told %v", err)
+		}
+	})
+}
+
 // TestSpoiledFileIsNotStored changes a sealed file behind the uploader's back.
 func TestSpoiledFileIsNotStored(t *testing.T) {
 	bubble(t, func(t *testing.T) {
