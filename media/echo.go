@@ -54,7 +54,7 @@ func (e *Echo) keep(r *ring, pcm []int16) {
 }
 
 // Similarity returns the greatest correlation found, 0 to 1. Speech of another
-// person stays below 0.5, an echo through mu-law at -20 dB above 0.8. It costs
+// person stays below 0.7, an echo through mu-law at -20 dB above 0.8. It costs
 // about a million multiplications: call it at speech onsets, not at each frame.
 func (e *Echo) Similarity() float64 {
 	heard, sent := e.heard.ordered(), e.sent.ordered()

@@ -58,7 +58,7 @@ func (a *App) prepare(ctx context.Context, file *dialog.Agent, floor consent.Pol
 	}
 	var sources []consent.Source
 	for _, p := range file.Notice.Parts {
-		if p.File == "" && a.speech.voice == nil {
+		if p.File == "" && a.speech.Voice == nil {
 			return nil, errNoVoice
 		}
 		sources = append(sources, consent.Source{Kind: p.Kind, Text: p.Text, File: p.File})

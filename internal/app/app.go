@@ -35,6 +35,7 @@ type Options struct {
 	Version string
 	Commit  string
 	Objects store.S3Options // the object store; the built-in one is started by the caller
+	Speech  *Speech         // nil: the built-in engines
 	Log     *slog.Logger
 }
 
@@ -52,7 +53,7 @@ type App struct {
 	keys        *seal.Keyring
 	pool        *seal.Pool
 	spool       *recorder.Spool
-	speech      *speech
+	speech      *Speech
 	chat        llm.Chat // nil: no language model is configured
 	chatMetrics *llm.Metrics
 	agents      map[string]*agent

@@ -28,6 +28,13 @@ import (
 var builtin *store.Builtin
 
 func TestMain(m *testing.M) {
+	if text := os.Getenv(callersEnv); text != "" {
+		if err := beCallers(text); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	dir, err := os.MkdirTemp("", "sidetone-s3-")
 	if err == nil {
 		builtin, err = store.StartBuiltin(context.Background(), store.BuiltinOptions{Dir: dir})
@@ -89,9 +96,15 @@ func configure(t testing.TB, env ...string) *configs.Config {
 // start runs a gateway until the test ends.
 func start(t testing.TB, config *configs.Config) *gateway {
 	t.Helper()
+	return startWith(t, config, nil)
+}
+
+// startWith is start with engines; nil is the built-in ones.
+func startWith(t testing.TB, config *configs.Config, speech *app.Speech) *gateway {
+	t.Helper()
 	g := &gateway{config: config, logs: &logs{}, s3: bucket(t)}
 	var err error
-	g.App, err = app.New(t.Context(), config, app.Options{Version: "test", Commit: "test", Objects: g.s3,
+	g.App, err = app.New(t.Context(), config, app.Options{Version: "test", Commit: "test", Objects: g.s3, Speech: speech,
 		Log: slog.New(slog.NewTextHandler(g.logs, nil))})
 	if err != nil {
 		t.Fatal(err)

@@ -124,7 +124,7 @@ func (a *App) run(ctx context.Context, leg telephony.Leg) (call.Result, error) {
 	if ready == nil {
 		return call.Result{}, fmt.Errorf("app: no agent %q", info.Agent)
 	}
-	detector, err := a.speech.detectors(info.Rate, vad.Options{})
+	detector, err := a.speech.Detectors(info.Rate, vad.Options{})
 	if err != nil {
 		return call.Result{}, err
 	}
@@ -137,7 +137,7 @@ func (a *App) run(ctx context.Context, leg telephony.Leg) (call.Result, error) {
 	settings.FirstClip = call.FirstClip(ready.message)
 	c, err := call.New(call.Options{
 		Leg: leg, Consent: consent.NewMachine(ready.Notice.Mode, ready.policy, ready.message), Message: ready.message,
-		Dialog: dialog.NewMachine(settings), Replier: replier, Speaker: a.speech.voice, Engine: a.speech.engine,
+		Dialog: dialog.NewMachine(settings), Replier: replier, Speaker: a.speech.Voice, Engine: a.speech.Engine,
 		Detector: detector, Language: ready.Language, Ledger: a.ledger, Begin: a.begin(info), Watch: a.watcher(info),
 		Limit: time.Duration(a.config.Limits.CallDuration), Farewell: farewell, Metrics: a.metrics, Log: a.log,
 	})

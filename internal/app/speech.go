@@ -20,19 +20,23 @@ import (
 // errNoVoice says that nothing here can speak.
 var errNoVoice = errors.New("there is no voice: run `make models`, or give the notice as recorded files")
 
-// speech is the engines that all calls share. An engine that is missing is nil,
-// and why says so.
-type speech struct {
-	engine    transcribe.Engine
-	voice     dialog.Speaker
-	detectors vad.Factory
-	why       []error
+// Speech is the engines that all calls share. An engine that is missing is nil.
+type Speech struct {
+	Engine    transcribe.Engine
+	Voice     dialog.Speaker
+	Detectors vad.Factory
+
+	why []error // engines are missing
 }
 
 // openSpeech opens the built-in engines. Models that have not been fetched
 // leave their engine out; a model that was tampered with is an error.
-func (a *App) openSpeech(ctx context.Context, _ Options) error {
-	a.speech = &speech{detectors: vad.NewEnergy}
+func (a *App) openSpeech(ctx context.Context, o Options) error {
+	if o.Speech != nil {
+		a.speech = o.Speech
+		return nil
+	}
+	a.speech = &Speech{Detectors: vad.NewEnergy}
 	if err := a.openRecognition(); err != nil {
 		return err
 	}
@@ -44,7 +48,7 @@ func (a *App) openSpeech(ctx context.Context, _ Options) error {
 	}
 	if voice != nil {
 		metrics := tts.NewMetrics(a.registry)
-		a.speech.voice = metrics.Measure(tts.NewCache(voice, tts.CacheOptions{Metrics: metrics}))
+		a.speech.Voice = metrics.Measure(tts.NewCache(voice, tts.CacheOptions{Metrics: metrics}))
 		a.onStop("voice", func(context.Context) error { return voice.Close() })
 	}
 	return nil
@@ -58,7 +62,7 @@ func (a *App) openRecognition() error {
 		return err
 	}
 	if detector != nil {
-		a.speech.detectors = detector.NewDetector
+		a.speech.Detectors = detector.NewDetector
 		a.onStop("vad", func(context.Context) error { return detector.Close() })
 	}
 	if a.config.Speech.STT == configs.STTNone {
@@ -68,7 +72,7 @@ func (a *App) openRecognition() error {
 	if err := engine.Load(); err != nil {
 		return a.missing("stt", err)
 	}
-	a.speech.engine = engine
+	a.speech.Engine = engine
 	a.onStop("stt", func(context.Context) error { return engine.Close() })
 	return nil
 }
@@ -92,9 +96,9 @@ func (a *App) missing(part string, err error) error {
 const rendered = 16000
 
 // render speaks a text once, for a message.
-func (s *speech) render(ctx context.Context, text string) (media.Audio, error) {
+func (s *Speech) render(ctx context.Context, text string) (media.Audio, error) {
 	audio := media.Audio{Rate: rendered}
-	for pcm, err := range s.voice.Speak(ctx, text, rendered) {
+	for pcm, err := range s.Voice.Speak(ctx, text, rendered) {
 		if err != nil {
 			return media.Audio{}, err
 		}

@@ -1,0 +1,364 @@
+package app_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"sidetone/consent"
+	"sidetone/internal/app"
+	"sidetone/internal/models/modelstest"
+	"sidetone/internal/sim"
+	"sidetone/media"
+	"sidetone/transcribe"
+	"sidetone/transcribe/vad"
+)
+
+// The benchmarks of this file run a gateway in this process and its callers in
+// another, on the same two cores: so CPU and memory are the gateway's alone,
+// and the callers' own lateness stands beside each figure as a control.
+
+// order is what the process of the callers is told to do.
+type order struct {
+	BaseURL, Token string
+	Calls          int
+	PerSecond      float64
+	Seconds        float64 // each call's length
+	Talk           bool    // the callers answer, and interrupt each third time
+}
+
+// measured is what that process found, in milliseconds.
+type measured struct {
+	Calls, Failed, Frames, Underruns, Faults int
+	Err                                      string
+	FirstAudio, Late, Clear, Reply, Control  quantiles
+}
+
+type quantiles struct {
+	N                  int
+	P50, P95, P99, Max float64
+}
+
+func quantilesOf(d *sim.Distribution) quantiles {
+	ms := func(q float64) float64 { return float64(d.Quantile(q).Microseconds()) / 1000 }
+	return quantiles{d.N(), ms(.5), ms(.95), ms(.99), ms(1)}
+}
+
+// callersEnv holds the order of the process that TestMain turns into callers.
+const callersEnv = "SIDETONE_TEST_CALLERS"
+
+// beCallers is the process of the callers.
+func beCallers(text string) error {
+	var o order
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		return err
+	}
+	voices, err := sim.LibriVox()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	control := make(chan sim.Distribution, 1)
+	go func() { control <- lateness(ctx) }()
+	f := sim.RunFleet(context.Background(), sim.FleetOptions{
+		Carrier: sim.CarrierOptions{BaseURL: o.BaseURL, AuthToken: o.Token, DiscardHeard: true},
+		Calls:   o.Calls, PerSecond: o.PerSecond,
+		Caller: func(ctx context.Context, n int, c *sim.Call) error {
+			ctx, cancel := context.WithTimeout(ctx, time.Duration(o.Seconds*float64(time.Second)))
+			defer cancel()
+			if !o.Talk {
+				<-ctx.Done()
+				return nil
+			}
+			if err := talk(ctx, n, c, voices); ctx.Err() == nil {
+				return err
+			}
+			return nil
+		},
+	})
+	cancel()
+	late := <-control
+	m := measured{Calls: f.Calls, Failed: f.Failed, Frames: f.Frames, Underruns: f.Underruns, Faults: f.Faults,
+		FirstAudio: quantilesOf(&f.FirstAudio), Late: quantilesOf(&f.Late), Clear: quantilesOf(&f.Clear),
+		Reply: quantilesOf(&f.Reply), Control: quantilesOf(&late)}
+	if f.Err != nil {
+		m.Err = f.Err.Error()
+	}
+	return json.NewEncoder(os.Stdout).Encode(m)
+}
+
+// talk is a caller: it answers each question and interrupts each third.
+func talk(ctx context.Context, n int, c *sim.Call, voices []sim.Utterance) error {
+	r := rand.New(rand.NewPCG(uint64(n), 7))
+	for turn := 0; ; turn++ {
+		quiet := 700 * time.Millisecond
+		if turn == 0 {
+			quiet = 2500 * time.Millisecond
+		}
+		var err error
+		if turn%3 == 2 {
+			if err = c.WaitSpeech(ctx); err == nil {
+				now, _ := c.Now()
+				err = c.WaitUntil(ctx, now+media.TicksIn(700*time.Millisecond))
+			}
+		} else {
+			err = c.WaitAgent(ctx, quiet)
+		}
+		if err != nil {
+			return err
+		}
+		v := voices[r.IntN(len(voices))].Phone
+		if err := c.Say(v[:min(len(v), 8000*3/2)]).Wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// lateness measures by how much timers of 20 ms are late in this process: what
+// the machine itself does to pacing.
+func lateness(ctx context.Context) (d sim.Distribution) {
+	due := time.Now()
+	for ctx.Err() == nil {
+		due = due.Add(20 * time.Millisecond)
+		<-time.After(time.Until(due))
+		d.Add(max(0, time.Since(due)))
+	}
+	return d
+}
+
+// callers runs the process of the callers against the gateway.
+func (g *gateway) callers(b *testing.B, o order) measured {
+	b.Helper()
+	tokens, err := app.AuthTokens(g.config)
+	if err != nil {
+		b.Fatal(err)
+	}
+	o.BaseURL, o.Token = g.PublicURL(), tokens[0]
+	text, err := json.Marshal(o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	cmd := exec.CommandContext(b.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), callersEnv+"="+string(text))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		b.Fatalf("callers: %v", err)
+	}
+	var m measured
+	if err := json.Unmarshal(out, &m); err != nil {
+		b.Fatalf("callers: %v: %s", err, out)
+	}
+	if m.Failed > 0 {
+		b.Errorf("%d of %d calls failed: %s", m.Failed, m.Calls, m.Err)
+	}
+	return m
+}
+
+// usage is what this process has used.
+type usage struct {
+	cpu time.Duration
+	rss float64 // MB
+	at  time.Time
+}
+
+func used(b *testing.B) usage {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		b.Fatal(err)
+	}
+	statm, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		b.Fatal(err)
+	}
+	pages, err := strconv.ParseFloat(strings.Fields(string(statm))[1], 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return usage{time.Duration(r.Utime.Nano() + r.Stime.Nano()), pages * float64(os.Getpagesize()) / 1e6, time.Now()}
+}
+
+// BenchmarkCalls runs conversations of a minute with recording, sealing and
+// upload on, voice activity detection real, recognition and voice scripted.
+func BenchmarkCalls(b *testing.B) {
+	for _, n := range []int{100, 200} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			g := benchGateway(b, scripted(b))
+			runtime.GC()
+			before := used(b)
+			peak := before.rss
+			watch, stop := context.WithCancel(b.Context())
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				for watch.Err() == nil {
+					peak = max(peak, used(b).rss)
+					<-time.After(time.Second)
+				}
+			})
+			m := g.callers(b, order{Calls: n, PerSecond: 20, Seconds: 60, Talk: true})
+			after := used(b)
+			stop()
+			wg.Wait()
+			seconds := float64(n) * 60
+			b.ReportMetric(m.Late.P99, "pacing-p99-ms")
+			b.ReportMetric(m.Control.P99, "control-p99-ms")
+			b.ReportMetric(g.share(b)*1000, "gateway-p95-ms")
+			b.ReportMetric(m.Clear.P95, "clear-p95-ms")
+			b.ReportMetric(m.FirstAudio.P95, "first-audio-p95-ms")
+			b.ReportMetric(100*(after.cpu-before.cpu).Seconds()/seconds, "%core/call")
+			b.ReportMetric((peak-before.rss)/float64(n), "MB/call")
+			b.Logf("%d calls, %d frames, %d underruns, %d faults; clear %+v; first audio %+v; control %+v", m.Calls, m.Frames, m.Underruns, m.Faults, m.Clear, m.FirstAudio, m.Control)
+		})
+	}
+}
+
+// BenchmarkFirstAudio places five new calls a second while 100 are live.
+func BenchmarkFirstAudio(b *testing.B) {
+	g := benchGateway(b, scripted(b))
+	var wg sync.WaitGroup
+	wg.Go(func() { g.callers(b, order{Calls: 100, PerSecond: 50, Seconds: 35, Talk: true}) })
+	<-time.After(8 * time.Second)
+	m := g.callers(b, order{Calls: 100, PerSecond: 5, Seconds: 3})
+	wg.Wait()
+	b.ReportMetric(m.FirstAudio.P95, "first-audio-p95-ms")
+	b.ReportMetric(m.Control.P95, "control-p95-ms")
+	b.Logf("first audio %+v; control %+v", m.FirstAudio, m.Control)
+}
+
+// BenchmarkBuiltinSpeech holds four conversations at once with the built-in
+// engines and measures from the end of speech to the agent's first audio.
+func BenchmarkBuiltinSpeech(b *testing.B) {
+	g := benchGateway(b, nil)
+	m := g.callers(b, order{Calls: 4, PerSecond: 1, Seconds: 60, Talk: true})
+	b.ReportMetric(m.Reply.P50, "reply-p50-ms")
+	b.ReportMetric(m.Reply.P95, "reply-p95-ms")
+	b.ReportMetric(m.Clear.P95, "clear-p95-ms")
+	b.ReportMetric(m.Control.P99, "control-p99-ms")
+	b.Logf("reply %+v; clear %+v; control %+v", m.Reply, m.Clear, m.Control)
+}
+
+// benchGateway starts a gateway whose agent asks without end.
+func benchGateway(b *testing.B, speech *app.Speech) *gateway {
+	b.Helper()
+	dir := b.TempDir()
+	var y strings.Builder
+	y.WriteString("name: endless\nlanguage: en\nnotice: {mode: notice, parts: [{kind: ai, text: I am a machine.}, {kind: recording, text: This call is recorded.}]}\n")
+	y.WriteString("turn: {min_silence: 450ms}\nscript:\n  greeting: Hello.\n  goodbye: Goodbye.\n  questions:\n")
+	for i := range 100 {
+		fmt.Fprintf(&y, "    - {key: q%d, kind: text, ask: \"This is question number %d, and what do you say to it?\"}\n", i, i)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "endless.yaml"), []byte(y.String()), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	config := configure(b, "SIDETONE_AGENTS_DIR="+dir, "SIDETONE_AGENTS_DEFAULT=endless", "SIDETONE_LIMITS_CALLS=1000")
+	return startWith(b, config, speech)
+}
+
+// share is the 95th percentile of the gateway's own share of a turn, in
+// seconds, from its histogram.
+func (g *gateway) share(b *testing.B) float64 {
+	_, scrape := g.get(b, "/metrics")
+	var bounds, counts []float64
+	for line := range strings.Lines(scrape) {
+		rest, ok := strings.CutPrefix(line, `sidetone_turn_latency_seconds_bucket{stage="gateway",le="`)
+		if !ok {
+			continue
+		}
+		le, count, _ := strings.Cut(strings.TrimSpace(rest), `"} `)
+		bound, err := strconv.ParseFloat(le, 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		n, err := strconv.ParseFloat(count, 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		bounds, counts = append(bounds, bound), append(counts, n)
+	}
+	if len(counts) == 0 {
+		b.Fatal("no turn was measured")
+	}
+	want := 0.95 * counts[len(counts)-1]
+	low, below := 0.0, 0.0
+	for i, n := range counts {
+		if n >= want {
+			return low + (bounds[i]-low)*(want-below)/(n-below)
+		}
+		low, below = bounds[i], n
+	}
+	return low
+}
+
+// scripted returns engines that cost next to nothing, but for voice activity
+// detection, which is the real one.
+func scripted(b *testing.B) *app.Speech {
+	model, err := vad.Load(modelstest.Dir(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { model.Close() })
+	return &app.Speech{Engine: scriptedEngine{}, Voice: scriptedVoice{}, Detectors: model.NewDetector}
+}
+
+// scriptedVoice speaks a tone of 50 ms a character, 80 ms after it was asked.
+type scriptedVoice struct{}
+
+func (scriptedVoice) Name() string { return "scripted" }
+func (scriptedVoice) Local() bool  { return true }
+
+func (scriptedVoice) Speak(ctx context.Context, text string, rate int) iter.Seq2[[]int16, error] {
+	return func(yield func([]int16, error) bool) {
+		select {
+		case <-time.After(80 * time.Millisecond):
+			yield(media.Tone(rate, 440, time.Duration(len(text))*50*time.Millisecond, -20), nil)
+		case <-ctx.Done():
+			yield(nil, ctx.Err())
+		}
+	}
+}
+
+// scriptedEngine answers each Finalize after 150 ms with the same words.
+type scriptedEngine struct{}
+
+func (scriptedEngine) Name() string { return "scripted" }
+func (scriptedEngine) Local() bool  { return true }
+
+func (scriptedEngine) Open(transcribe.Options) (transcribe.Session, error) {
+	return &scriptedSession{asks: make(chan media.Tick, 16), events: make(chan transcribe.Event, 16)}, nil
+}
+
+type scriptedSession struct {
+	asks   chan media.Tick
+	events chan transcribe.Event
+}
+
+func (*scriptedSession) Write(consent.ConverseAudio)       {}
+func (*scriptedSession) Speech(media.Tick, bool)           {}
+func (s *scriptedSession) Finalize(at media.Tick)          { s.asks <- at }
+func (s *scriptedSession) Events() <-chan transcribe.Event { return s.events }
+
+func (s *scriptedSession) Run(ctx context.Context) error {
+	defer close(s.events)
+	const took = 150 * time.Millisecond
+	for {
+		select {
+		case at := <-s.asks:
+			<-time.After(took)
+			s.events <- transcribe.Event{Kind: transcribe.Final, From: at - media.TickRate, To: at, Text: "this is what I say to it", Took: took}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
