@@ -74,7 +74,7 @@ func TestCallOpensAsTwilioDoes(t *testing.T) {
 	})
 }
 
-// TestDroppedSocketResumes cuts the socket for 5 s: one call, a new stream whose
+// TestDroppedSocketResumes cuts the socket for 5.007 s: one call, a new stream whose
 // timestamps start at 0, and silence of true length.
 func TestDroppedSocketResumes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestDroppedSocketResumes(t *testing.T) {
 		call := place(t, startGateway(t, g))
 		call.WaitUntil(t.Context(), 2*media.TickRate)
 		spoken := call.Say(tone(6 * time.Second)) // goes on while nobody listens
-		if err := call.DropSocket(5 * time.Second); err != nil {
+		if err := call.DropSocket(5*time.Second + 7*time.Millisecond); err != nil {
 			t.Fatal(err)
 		}
 		if err := call.WaitStreams(t.Context(), 2); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -314,4 +315,16 @@ func TestNoiseHasItsLevel(t *testing.T) {
 
 func ulawRoundTrip(pcm []int16) []int16 {
 	return media.AppendPCM(nil, media.AppendULaw(nil, pcm))
+}
+
+func TestSaveHeardIsAWAV(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "heard.wav")
+	report := Report{Heard: tone(50 * time.Millisecond)}
+	if err := report.SaveHeard(path); err != nil {
+		t.Fatal(err)
+	}
+	clip, err := readClip(path)
+	if err != nil || clip.Rate != sampleRate || !slices.Equal(clip.PCM, report.Heard) {
+		t.Errorf("%d samples at %d Hz, %v", len(clip.PCM), clip.Rate, err)
+	}
 }
