@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
@@ -55,7 +56,7 @@ func (t *take) conclude(e Ending, notes *spoolFile, crashed bool) (Summary, erro
 		if err != nil {
 			return Summary{}, err
 		}
-		if damage != nil {
+		if damage != nil && !(crashed && errors.Is(damage, errTorn)) {
 			t.gaps.add(Gap{Reason: GapDamaged, At: t.Origin, End: t.Origin})
 		}
 	}

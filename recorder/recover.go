@@ -238,6 +238,10 @@ func (t *take) openSpool(name string, own seal.Recipient, keep func(byte, int64,
 		return nil, err
 	}
 	_, damage, err := f.read(nil, keep)
+	if errors.Is(damage, errTorn) {
+		t.spool.log.Warn("the last write to a spool file was cut short by the crash", "call", t.Call, "take", t.Take, "error", damage)
+		damage = nil
+	}
 	if err == nil && damage != nil {
 		t.gaps.add(Gap{Reason: GapDamaged, At: t.Origin, End: t.Origin})
 		err = t.putAside(f, aside, own, damage)

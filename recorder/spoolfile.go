@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -33,6 +34,14 @@ const (
 // ErrSpoolFile means that a spool file, or a part of it, is not what was
 // written.
 var ErrSpoolFile = errors.New("recorder: damaged spool file")
+
+// errTorn means a file that ends inside a record of ordinary size. It wraps
+// ErrSpoolFile; after a crash it is what a write that was cut short leaves, and
+// no damage.
+var errTorn = fmt.Errorf("%w: cut short", ErrSpoolFile)
+
+// torn is how much of a record a cut write may leave: more than 100 ms of audio.
+const torn = 8 << 10
 
 // spoolFile is a spool file that is being written. It belongs to one goroutine.
 type spoolFile struct {
@@ -209,31 +218,38 @@ func parseSpoolHead(b []byte) (wrapped, records []byte, err error) {
 // parseSpoolRecords opens records in place and gives each to keep. A record
 // that does not open is left out; after a length that cannot be, so is the
 // rest. Either makes an error that wraps ErrSpoolFile and says where.
-func parseSpoolRecords(b []byte, c *seal.Cipher, keep func(kind byte, pos int64, data []byte)) error {
-	var damage error
+func parseSpoolRecords(b []byte, c *seal.Cipher, keep func(kind byte, pos int64, data []byte)) (damage error) {
 	whole := len(b)
 	for n := uint64(0); len(b) > 0; n++ {
 		at := whole - len(b)
-		if len(b) < recordHead {
-			return fmt.Errorf("%w: cut short at byte %d of its records", ErrSpoolFile, at)
+		sealed, rest, err := nextRecord(b)
+		if err != nil {
+			return cmp.Or(damage, fmt.Errorf("%w at byte %d of its records", err, at))
 		}
-		size := int64(binary.BigEndian.Uint32(b))
-		if size < recordMeta+seal.CipherOverhead || size > recordLimit+seal.CipherOverhead {
-			return fmt.Errorf("%w: no record at byte %d of its records", ErrSpoolFile, at)
-		}
-		if size > int64(len(b)-recordHead) {
-			return fmt.Errorf("%w: cut short at byte %d of its records", ErrSpoolFile, at)
-		}
-		sealed := b[recordHead : recordHead+size]
-		b = b[recordHead+size:]
+		b = rest
 		plain, err := c.Open(sealed[:0], sealed, n)
 		if err != nil {
-			if damage == nil {
-				damage = fmt.Errorf("%w: record %d at byte %d does not open", ErrSpoolFile, n, at)
-			}
+			damage = cmp.Or(damage, fmt.Errorf("%w: record %d at byte %d does not open", ErrSpoolFile, n, at))
 			continue
 		}
 		keep(plain[0], int64(binary.BigEndian.Uint64(plain[1:recordMeta])), plain[recordMeta:])
 	}
 	return damage
+}
+
+// nextRecord cuts the first record, still sealed, off b.
+func nextRecord(b []byte) (sealed, rest []byte, err error) {
+	if len(b) < recordHead {
+		return nil, nil, errTorn
+	}
+	size := int64(binary.BigEndian.Uint32(b))
+	switch b = b[recordHead:]; {
+	case size < recordMeta+seal.CipherOverhead || size > recordLimit+seal.CipherOverhead:
+		return nil, nil, fmt.Errorf("%w: no record", ErrSpoolFile)
+	case size <= int64(len(b)):
+		return b[:size], b[size:], nil
+	case len(b) > torn:
+		return nil, nil, fmt.Errorf("%w: a record longer than the file", ErrSpoolFile)
+	}
+	return nil, nil, errTorn
 }
