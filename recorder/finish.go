@@ -79,7 +79,7 @@ func (t *take) conclude(e Ending, notes *spoolFile, crashed bool) (Summary, erro
 	if notes != nil {
 		size := notes.end
 		if err := notes.wipe(); err != nil {
-			t.spool.log.Error("a sealed spool file could not be wiped", "call", t.Call, "take", t.Take, "error", err)
+			t.spool.log.Error("a sealed spool file could not be wiped", "call", t.Call, "take", t.Take, "err", err)
 		}
 		t.account(-size)
 	}

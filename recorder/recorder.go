@@ -150,7 +150,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 		case res := <-r.sealed:
 			if err := r.settle(res); err != nil {
 				r.take.spool.log.Error("a segment cannot be sealed now; it stays on the spool",
-					"call", r.take.Call, "take", r.take.Take, "segment", r.next, "error", err)
+					"call", r.take.Call, "take", r.take.Take, "segment", r.next, "err", err)
 			}
 		case <-r.stop:
 			return nil

@@ -52,7 +52,7 @@ func (s *Spool) keepRecovering(ctx context.Context) {
 		select {
 		case <-tick.C:
 			if _, err := s.Recover(ctx); err != nil && ctx.Err() == nil {
-				s.log.Error("takes cannot be recovered now", "error", err)
+				s.log.Error("takes cannot be recovered now", "err", err)
 			}
 		case <-ctx.Done():
 			return
@@ -239,7 +239,7 @@ func (t *take) openSpool(name string, own seal.Recipient, keep func(byte, int64,
 	}
 	_, damage, err := f.read(nil, keep)
 	if errors.Is(damage, errTorn) {
-		t.spool.log.Warn("the last write to a spool file was cut short by the crash", "call", t.Call, "take", t.Take, "error", damage)
+		t.spool.log.Warn("the last write to a spool file was cut short by the crash", "call", t.Call, "take", t.Take, "err", damage)
 		damage = nil
 	}
 	if err == nil && damage != nil {

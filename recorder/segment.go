@@ -92,7 +92,7 @@ func (w *sealer) seal(j sealJob) sealResult {
 	if j.spool != nil {
 		size := j.spool.end
 		if err := j.spool.wipe(); err != nil {
-			t.spool.log.Error("a sealed spool file could not be wiped", "call", t.Call, "take", t.Take, "error", err)
+			t.spool.log.Error("a sealed spool file could not be wiped", "call", t.Call, "take", t.Take, "err", err)
 		}
 		t.account(-size)
 	}

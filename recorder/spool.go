@@ -220,6 +220,6 @@ func (s *Spool) quarantine(path, name string, why error) error {
 	if err := os.Rename(path, to); err != nil {
 		return fmt.Errorf("recorder: quarantine: %w", err)
 	}
-	s.log.Error("a damaged spool file is put aside", "quarantine", to, "error", why)
+	s.log.Error("a damaged spool file is put aside", "quarantine", to, "err", why)
 	return nil
 }

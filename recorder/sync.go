@@ -26,7 +26,7 @@ func (s *Spool) keepSynced(ctx context.Context) {
 		s.checkFree()
 		err := s.syncNow()
 		if err != nil && !failing {
-			s.log.Error("the spool cannot be synced", "error", err)
+			s.log.Error("the spool cannot be synced", "err", err)
 		}
 		failing = err != nil
 	}

@@ -198,7 +198,7 @@ func (u *uploads) takeOff(o *outbox, obj object) {
 		o.take.account(-obj.size)
 	}
 	if err != nil {
-		u.spool.log.Error("a stored object cannot be taken off the spool", "object", obj.key, "error", err)
+		u.spool.log.Error("a stored object cannot be taken off the spool", "object", obj.key, "err", err)
 	}
 }
 
@@ -241,7 +241,7 @@ func (u *uploads) tryAgain(o *outbox, obj object, err error) {
 	defer u.mu.Unlock()
 	if o.retry == 0 {
 		o.retry = firstRetry
-		u.spool.log.Warn("an upload failed and is tried again", "object", obj.key, "error", err)
+		u.spool.log.Warn("an upload failed and is tried again", "object", obj.key, "err", err)
 	} else {
 		o.retry = min(2*o.retry, longestRetry)
 	}

@@ -116,7 +116,7 @@ func (p *Pool) Run(ctx context.Context) error {
 			p.metrics.wrapErrors.Inc()
 			if wait == first {
 				p.log.Error("keys for recordings cannot be made; the pool covers for now",
-					"ready", len(p.ready), "error", err)
+					"ready", len(p.ready), "err", err)
 			}
 			select {
 			case <-time.After(wait/2 + rand.N(wait/2)):
