@@ -136,7 +136,7 @@ func (r *Recorder) write() {
 	failed := len(errs) > 0
 	if failed && !r.failed {
 		r.take.spool.log.Error("the spool cannot be written; audio is held in memory for a moment, then lost",
-			"call", r.take.Call, "take", r.take.Take, "error", errs[0])
+			"call", r.take.Call, "take", r.take.Take, "err", errs[0])
 	}
 	r.failed = failed
 }
