@@ -42,8 +42,8 @@ var layers = map[string][]string{
 	"transcribe/moonshine":  {"media", "consent", "internal/onnx", "internal/models", "transcribe"},
 
 	"dialog":            {"media", "consent"},
-	"dialog/script":     {"media", "consent", "dialog"},
-	"dialog/llm":        {"media", "consent", "dialog"},
+	"dialog/script":     {"media", "consent", "dialog", "dialog/tts"},
+	"dialog/llm":        {"media", "consent", "dialog", "dialog/tts"},
 	"dialog/llm/openai": {"media", "consent", "dialog", "dialog/llm"},
 	"dialog/tts":        {"media", "consent", "dialog"},
 	"dialog/tts/flite":  {"media", "consent", "dialog", "dialog/tts", "internal/models"},

@@ -39,7 +39,6 @@ type Metrics struct {
 	withdrawn      prometheus.Counter
 	lateness       prometheus.Histogram
 	detectorErrors prometheus.Counter
-	ttsErrors      prometheus.Counter
 }
 
 // NewMetrics registers the metrics of calls; r may be nil.
@@ -79,8 +78,6 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Help: "How late agent frames were sent against their schedule.", Buckets: []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2}}),
 		detectorErrors: f.NewCounter(prometheus.CounterOpts{Name: "sidetone_vad_errors_total",
 			Help: "Frames that voice activity detection failed on."}),
-		ttsErrors: f.NewCounter(prometheus.CounterOpts{Name: "sidetone_tts_errors_total",
-			Help: "Sentences of which no audio could be made."}),
 	}
 	for _, result := range []string{"admitted", "refused"} {
 		m.attempted.WithLabelValues(result)

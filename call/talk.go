@@ -297,7 +297,6 @@ func (c *Call) sound(s speech) {
 func (c *Call) unsaid(s speech, now time.Time) {
 	delete(c.spoken.length, s.clip)
 	if s.err != nil {
-		c.Metrics.ttsErrors.Inc()
 		c.Log.Warn("call: sentence lost", "call", c.info.ID, "engine", c.Speaker.Name(), "err", s.err)
 	}
 	if c.ending != nil {

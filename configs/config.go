@@ -95,11 +95,10 @@ type LLM struct {
 	Timeout    Duration `yaml:"timeout"`
 }
 
-// Recorder is the spool and the segments.
+// Recorder is the spool.
 type Recorder struct {
 	SpoolDir      string   `yaml:"spool_dir"` // never empty after Load
 	SpoolMaxBytes ByteSize `yaml:"spool_max_bytes"`
-	Segment       Duration `yaml:"segment"`
 	OnFull        OnFull   `yaml:"on_full"`
 }
 
@@ -155,7 +154,6 @@ func Default() *Config {
 		LLM:       LLM{Timeout: Duration(20 * time.Second)},
 		Recorder: Recorder{
 			SpoolMaxBytes: 10 << 30,
-			Segment:       Duration(8 * time.Second),
 			OnFull:        RefuseCalls,
 		},
 		Storage: Storage{S3: S3{Region: "us-east-1", Bucket: "sidetone", PathStyle: true}},

@@ -123,8 +123,6 @@ var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
 func (c *Config) validateStorage(f *faults) {
 	f.check(c.Recorder.SpoolMaxBytes >= 1<<20, "recorder.spool_max_bytes", "must be at least 1MiB")
-	f.check(c.Recorder.Segment >= Duration(time.Second) && c.Recorder.Segment <= Duration(time.Minute),
-		"recorder.segment", "must be between 1s and 1m")
 	s := c.Storage.S3
 	if s.Endpoint != "" {
 		if _, err := plainURL(s.Endpoint); err != nil {

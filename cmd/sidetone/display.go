@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"sidetone/call"
 	"sidetone/internal/app"
 	"sidetone/internal/sim"
 )
@@ -53,25 +52,25 @@ func (d *display) show(e app.Event) {
 	}
 	d.call = e.Call
 	d.events = append(d.events, e)
-	d.ended = d.ended || e.Kind == call.CallEnded
+	d.ended = d.ended || e.Kind == app.CallEnded
 	if d.json {
 		return
 	}
 	at := time.Since(d.began).Seconds()
 	switch e.Kind {
-	case call.ConsentSettled:
+	case app.ConsentSettled:
 		say(at, "consent", string(e.Consent))
-	case call.ConsentWithdrawn:
+	case app.ConsentWithdrawn:
 		say(at, "consent", "withdrawn")
-	case call.Spoke:
+	case app.Spoke:
 		text := e.Turn.Text
 		if e.Turn.Interrupted {
 			text += " -"
 		}
 		say(e.Turn.From, string(e.Turn.Speaker), text)
-	case call.Answered:
+	case app.Answered:
 		say(e.Answer.To, "answer", fmt.Sprintf("%s = %v", e.Answer.Key, e.Answer.Value))
-	case call.CallEnded:
+	case app.CallEnded:
 		say(at, "ended", fmt.Sprintf("%s/%s", e.Outcome, e.Reason))
 	}
 }

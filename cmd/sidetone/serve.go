@@ -29,7 +29,7 @@ func serve(ctx context.Context, g *global) error {
 		return err
 	}
 	log := logger(config)
-	objects, err := app.OpenObjects(ctx, config)
+	objects, err := app.StartObjects(ctx, config)
 	if err != nil {
 		return err
 	}

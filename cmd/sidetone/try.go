@@ -4,14 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"sidetone/configs"
-	"sidetone/dialog/tts/flite"
 	"sidetone/internal/app"
 	"sidetone/internal/sim"
 )
@@ -121,29 +119,24 @@ func (o *tryOptions) script(ctx context.Context, c *configs.Config) ([]sim.Step,
 	if len(given) == 0 && o.hangupAfter == 0 {
 		given = firstCall
 	}
-	var speak sim.Speaker
-	if slices.ContainsFunc(given, func(s tryStep) bool { return s.kind == "text" }) {
-		voice, err := flite.New(ctx, flite.Options{ModelsDir: c.Speech.ModelsDir, Voice: o.voice, Parallel: 1})
-		if err != nil {
-			return nil, err
+	var texts []string
+	for _, step := range given {
+		if step.kind == "text" {
+			texts = append(texts, step.value)
 		}
-		defer voice.Close()
-		speak = func(text string) (pcm []int16, err error) {
-			for chunk, err := range voice.Speak(ctx, text, 8000) {
-				if err != nil {
-					return nil, err
-				}
-				pcm = append(pcm, chunk...)
-			}
-			return pcm, nil
-		}
+	}
+	spoken, err := sim.SpeakAll(ctx, c.Speech.ModelsDir, o.voice, texts)
+	if err != nil {
+		return nil, err
 	}
 	var steps []sim.Step
 	patient := true // the next step waits for the agent
 	pause := afterNotice
 	for _, s := range given {
-		step, err := s.step(speak)
-		if err != nil {
+		var step sim.Step
+		if s.kind == "text" {
+			step, spoken = sim.Say(spoken[0]), spoken[1:]
+		} else if step, err = s.step(); err != nil {
 			return nil, err
 		}
 		if patient && s.kind != "time" {
@@ -156,10 +149,9 @@ func (o *tryOptions) script(ctx context.Context, c *configs.Config) ([]sim.Step,
 	return steps, nil
 }
 
-func (s tryStep) step(speak sim.Speaker) (sim.Step, error) {
+// step is what the caller does, but for speaking a text.
+func (s tryStep) step() (sim.Step, error) {
 	switch s.kind {
-	case "text":
-		return sim.SayText(s.value, speak)
 	case "file":
 		return sim.SayFile(s.value)
 	case "keys":

@@ -141,11 +141,11 @@ func bucket(t testing.TB) store.S3Options {
 // carrier returns a carrier that calls the gateway.
 func (g *gateway) carrier(t testing.TB, o sim.CarrierOptions) *sim.Carrier {
 	t.Helper()
-	tokens, err := app.AuthTokens(g.config)
+	token, err := authToken(g)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.BaseURL, o.AuthToken = g.PublicURL(), tokens[0]
+	o.BaseURL, o.AuthToken = g.PublicURL(), token
 	return sim.NewCarrier(o)
 }
 
@@ -212,3 +212,12 @@ const patience = 1200 * time.Millisecond
 
 // quiet logs nothing.
 var quiet = slog.New(slog.DiscardHandler)
+
+// authToken is the token that signs what the carrier sends.
+func authToken(g *gateway) (string, error) {
+	tokens, err := app.AuthTokens(g.config)
+	if err != nil {
+		return "", err
+	}
+	return tokens[0], nil
+}

@@ -141,11 +141,11 @@ func lateness(ctx context.Context) (d sim.Distribution) {
 // callers runs the process of the callers against the gateway.
 func (g *gateway) callers(b *testing.B, o order) measured {
 	b.Helper()
-	tokens, err := app.AuthTokens(g.config)
+	token, err := authToken(g)
 	if err != nil {
 		b.Fatal(err)
 	}
-	o.BaseURL, o.Token = g.PublicURL(), tokens[0]
+	o.BaseURL, o.Token = g.PublicURL(), token
 	text, err := json.Marshal(o)
 	if err != nil {
 		b.Fatal(err)

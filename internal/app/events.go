@@ -27,6 +27,15 @@ type Event struct {
 	Reason    call.Reason        `json:"reason,omitempty"`
 }
 
+// The kinds of event, as the calls name them.
+const (
+	ConsentSettled   = call.ConsentSettled
+	ConsentWithdrawn = call.ConsentWithdrawn
+	Spoke            = call.Spoke
+	Answered         = call.Answered
+	CallEnded        = call.CallEnded
+)
+
 // eventOf makes an event of a call's update.
 func eventOf(i telephony.Info, u call.Update) Event {
 	return Event{Call: i.ID, CarrierID: i.CarrierID, Agent: i.Agent, Kind: u.Kind, Consent: u.Consent,

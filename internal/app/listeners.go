@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,10 +58,37 @@ func (a *App) openSockets(ctx context.Context, _ Options) (err error) {
 func (a *App) openRoutes(context.Context, Options) error {
 	public := http.NewServeMux()
 	a.twilio.Routes(public)
-	a.public = a.server(public)
+	a.public = a.server(a.behindProxy(public))
 	a.operator = a.server(a.guard(a.operatorRoutes()))
 	a.onStop("public listener", a.public.Shutdown)
 	return nil
+}
+
+// behindProxy lets in requests of the trusted proxies only, where any are named:
+// they end TLS, so nobody else has a reason to speak plain HTTP to us.
+func (a *App) behindProxy(next http.Handler) http.Handler {
+	if len(a.config.Server.TrustedProxies) == 0 {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from, err := netip.ParseAddrPort(r.RemoteAddr)
+		if err != nil || !a.trusted(from.Addr().Unmap()) {
+			http.Error(w, "not a trusted proxy", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// trusted reports whether an address is that of a trusted proxy.
+func (a *App) trusted(addr netip.Addr) bool {
+	return slices.ContainsFunc(a.config.Server.TrustedProxies, func(text string) bool {
+		if prefix, err := netip.ParsePrefix(text); err == nil {
+			return prefix.Contains(addr)
+		}
+		one, err := netip.ParseAddr(text)
+		return err == nil && one == addr
+	})
 }
 
 // PublicURL is the base under which carriers reach the gateway.

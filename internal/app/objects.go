@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"path/filepath"
+	"time"
 
 	"sidetone/configs"
 	"sidetone/store"
@@ -15,24 +16,41 @@ type Objects struct {
 	builtin *store.Builtin
 }
 
-// OpenObjects starts the built-in object store where none is configured. When
-// another process of this data directory runs it already, that one is used.
+// builtinWait is how long a starting gateway waits for a command that serves the
+// built-in store meanwhile.
+const builtinWait = 10 * time.Second
+
+// StartObjects starts the built-in object store where none is configured, for a
+// gateway: it fails when another one serves the same data directory.
+func StartObjects(ctx context.Context, c *configs.Config) (*Objects, error) {
+	return objects(c, func(o store.BuiltinOptions) (*store.Builtin, error) {
+		o.Wait = builtinWait
+		return store.StartBuiltin(ctx, o)
+	})
+}
+
+// OpenObjects is StartObjects for a command: it uses the built-in store that a
+// running gateway serves, and starts it where none does.
 func OpenObjects(ctx context.Context, c *configs.Config) (*Objects, error) {
+	return objects(c, func(o store.BuiltinOptions) (*store.Builtin, error) { return store.ConnectBuiltin(ctx, o) })
+}
+
+func objects(c *configs.Config, open func(store.BuiltinOptions) (*store.Builtin, error)) (*Objects, error) {
 	s3 := c.Storage.S3
-	if s3.Endpoint == "" && s3.AccessKeyID == "" {
-		b, err := store.ConnectBuiltin(ctx, store.BuiltinOptions{Dir: filepath.Join(c.DataDir, "s3")})
-		if err != nil {
-			return nil, err
-		}
-		o := b.S3(s3.Bucket)
-		o.Prefix = s3.Prefix
-		return &Objects{S3: o, builtin: b}, nil
+	if s3.Endpoint != "" {
+		return &Objects{S3: store.S3Options{
+			Endpoint: s3.Endpoint, Region: s3.Region, Bucket: s3.Bucket, Prefix: s3.Prefix,
+			AccessKeyID: s3.AccessKeyID, SecretAccessKey: string(s3.SecretAccessKey),
+			PathStyle: s3.PathStyle, ChecksumWhenRequired: s3.ChecksumWhenRequired,
+		}}, nil
 	}
-	return &Objects{S3: store.S3Options{
-		Endpoint: s3.Endpoint, Region: s3.Region, Bucket: s3.Bucket, Prefix: s3.Prefix,
-		AccessKeyID: s3.AccessKeyID, SecretAccessKey: string(s3.SecretAccessKey),
-		PathStyle: s3.PathStyle, ChecksumWhenRequired: s3.ChecksumWhenRequired,
-	}}, nil
+	b, err := open(store.BuiltinOptions{Dir: filepath.Join(c.DataDir, "s3")})
+	if err != nil {
+		return nil, err
+	}
+	o := b.S3(s3.Bucket)
+	o.Prefix = s3.Prefix
+	return &Objects{S3: o, builtin: b}, nil
 }
 
 // Close stops the built-in store, if this process runs it.

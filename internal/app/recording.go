@@ -6,6 +6,7 @@ import (
 
 	"sidetone/recorder"
 	"sidetone/seal"
+	"sidetone/store"
 )
 
 // openRecorder opens the spool, takes up what an earlier process left in it,
@@ -16,7 +17,7 @@ func (a *App) openRecorder(ctx context.Context, _ Options) error {
 		return err
 	}
 	a.spool, err = recorder.OpenSpool(recorder.SpoolOptions{
-		Dir: a.config.Recorder.SpoolDir, Node: node, Put: a.objects,
+		Dir: a.config.Recorder.SpoolDir, Node: node, Put: a.objects, Conflict: store.ErrConflict,
 		MaxBytes: int64(a.config.Recorder.SpoolMaxBytes), Stored: a.stored,
 		Metrics: recorder.NewMetrics(a.registry), Log: a.log,
 	})
