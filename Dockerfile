@@ -3,7 +3,7 @@
 #   docker build --build-arg VERSION="$(git describe --tags --always)" -t sidetone .
 #   docker run -p 8080:8080 -v sidetone:/var/lib/sidetone sidetone
 #
-# --build-arg MODELS=0 leaves the models out (60 MB); mount them at /opt/sidetone/models,
+# --build-arg MODELS=0 leaves the models out (80 MB); mount them at /opt/sidetone/models,
 # or use engines elsewhere. The operator listener stays on the container's own
 # loopback until it is given an address and a token.
 

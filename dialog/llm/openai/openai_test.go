@@ -322,27 +322,28 @@ func TestReplierOverHTTP(t *testing.T) {
 	}
 	// An endpoint that keeps silent, and one that never ends.
 	for name, c := range map[string]struct {
-		handler http.HandlerFunc
-		want    error
+		first, total time.Duration
+		handler      http.HandlerFunc
+		want         error
 	}{
-		"silent": {func(_ http.ResponseWriter, r *http.Request) {
+		"silent": {100 * time.Millisecond, time.Minute, func(_ http.ResponseWriter, r *http.Request) {
 			io.Copy(io.Discard, r.Body) // the server sees the client go only then
 			<-r.Context().Done()
 		}, llm.ErrFirstToken},
-		"endless": {func(w http.ResponseWriter, r *http.Request) {
+		"endless": {time.Minute, 2 * time.Second, func(w http.ResponseWriter, r *http.Request) {
 			for r.Context().Err() == nil {
 				streaming(text("and "))(w, r)
 			}
 		}, llm.ErrTooSlow},
 	} {
-		r := llm.New(llm.Options{Chat: serve(t, c.handler), Agent: agent, FirstToken: 100 * time.Millisecond, Total: 300 * time.Millisecond, Sentences: 1 << 30})
+		r := llm.New(llm.Options{Chat: serve(t, c.handler), Agent: agent, FirstToken: c.first, Total: c.total, Sentences: 1 << 30})
 		var err error
 		for _, err = range r.Reply(t.Context(), dialog.Input{Kind: dialog.Said, Said: said}) {
 			if err != nil {
 				break
 			}
 		}
-		if !errors.Is(err, c.want) && !(name == "endless" && errors.Is(err, llm.ErrCut)) {
+		if !errors.Is(err, c.want) && !(name == "endless" && errors.Is(err, llm.ErrCut)) { // by its size
 			t.Errorf("%s: ended with %v", name, err)
 		}
 	}
