@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/pressly/goose/v3"
 	"golang.org/x/sys/unix"
@@ -19,31 +20,53 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// DB holds calls and used nonces in an SQLite file. Its methods may be called
-// from any goroutine, and several processes may share the file, but never
-// several machines.
+// DB holds calls in an SQLite file, and used nonces in another beside it. Its
+// methods may be called from any goroutine, and several processes may share the
+// files, but never several machines.
 type DB struct {
-	sql *sql.DB
+	sql    *sql.DB
+	nonces *sql.DB
 }
+
+// How a commit is made durable. Full has it on disk before it is reported.
+// Normal leaves that to the next checkpoint: a loss of power may take back the
+// newest commits, a crash of the process none.
+const (
+	full   = "FULL"
+	normal = "NORMAL"
+)
 
 // OpenDB opens the database at path, makes it with mode 0600 if it is missing,
 // and brings its schema up to date.
 func OpenDB(ctx context.Context, path string) (*DB, error) {
-	db, err := openSQLite(ctx, path, "calls")
+	db, err := openSQLite(ctx, path, "calls", full)
 	if err != nil {
 		return nil, fmt.Errorf("store: open database %s: %w", path, err)
 	}
-	return &DB{sql: db}, nil
+	// A caller waits while a nonce is spent, and must not wait for a disk that is
+	// busy with recordings.
+	beside := noncesPath(path)
+	nonces, err := openSQLite(ctx, beside, "nonces", normal)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("store: open database %s: %w", beside, err), db.Close())
+	}
+	return &DB{sql: db, nonces: nonces}, nil
+}
+
+// noncesPath is where the nonces of the database at path lie.
+func noncesPath(path string) string {
+	ext := filepath.Ext(path)
+	return strings.TrimSuffix(path, ext) + "-nonces" + ext
 }
 
 // Close closes the database.
-func (d *DB) Close() error { return d.sql.Close() }
+func (d *DB) Close() error { return errors.Join(d.sql.Close(), d.nonces.Close()) }
 
 // openSQLite opens the file and applies the migrations in the named folder.
 //
-// WAL lets readers read while one writes; synchronous=FULL has every commit on
-// disk before it is reported; secure_delete overwrites what is deleted.
-func openSQLite(ctx context.Context, path, folder string) (*sql.DB, error) {
+// WAL lets readers read while one writes; synchronous says how a commit is made
+// durable; secure_delete overwrites what is deleted.
+func openSQLite(ctx context.Context, path, folder, synchronous string) (*sql.DB, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -66,7 +89,7 @@ func openSQLite(ctx context.Context, path, folder string) (*sql.DB, error) {
 	}
 	name := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{
 		"_txlock": {"immediate"},
-		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(1)"},
+		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(" + synchronous + ")", "secure_delete(1)"},
 	}.Encode()}
 	db, err := sql.Open("sqlite", name.String())
 	if err != nil {

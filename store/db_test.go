@@ -268,7 +268,7 @@ func TestNonceIsUsedOnce(t *testing.T) {
 func TestExpiredNoncesAreSwept(t *testing.T) {
 	d := openDB(t, filepath.Join(t.TempDir(), "calls.db"))
 	for i := range 40 {
-		if _, err := d.sql.ExecContext(t.Context(), `insert into used_nonces values ($1, $2)`, fmt.Sprint(i), began.Unix()); err != nil {
+		if _, err := d.nonces.ExecContext(t.Context(), `insert into used_nonces values ($1, $2)`, fmt.Sprint(i), began.Unix()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -278,7 +278,7 @@ func TestExpiredNoncesAreSwept(t *testing.T) {
 		}
 	}
 	var left int
-	if err := d.sql.QueryRowContext(t.Context(), `select count(*) from used_nonces`).Scan(&left); err != nil || left != 4 {
+	if err := d.nonces.QueryRowContext(t.Context(), `select count(*) from used_nonces`).Scan(&left); err != nil || left != 4 {
 		t.Errorf("%d left, error %v", left, err)
 	}
 }

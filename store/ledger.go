@@ -43,7 +43,7 @@ type appendRequest struct {
 // OpenLedger opens the ledger at path, makes it with mode 0600 if it is
 // missing, and starts its writer. m may be nil.
 func OpenLedger(ctx context.Context, path string, m *Metrics) (*Ledger, error) {
-	db, err := openSQLite(ctx, path, "ledger")
+	db, err := openSQLite(ctx, path, "ledger", full)
 	if err != nil {
 		return nil, fmt.Errorf("store: open ledger %s: %w", path, err)
 	}

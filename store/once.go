@@ -20,12 +20,12 @@ func (d *DB) Use(ctx context.Context, nonce string, expires time.Time) (first bo
 		return false, nil
 	}
 	// Nonces expire about as fast as they come, so each use sweeps a few.
-	if _, err := d.sql.ExecContext(ctx, `
+	if _, err := d.nonces.ExecContext(ctx, `
 		delete from used_nonces where nonce in
 		(select nonce from used_nonces where expires_at <= $1 order by expires_at limit 16)`, now.UnixMilli()); err != nil {
 		return false, fmt.Errorf("store: sweep nonces: %w", err)
 	}
-	done, err := d.sql.ExecContext(ctx, `
+	done, err := d.nonces.ExecContext(ctx, `
 		insert into used_nonces (nonce, expires_at) values ($1, $2) on conflict do nothing`, nonce, expires.UnixMilli())
 	if err != nil {
 		return false, fmt.Errorf("store: use nonce: %w", err)

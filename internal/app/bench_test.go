@@ -119,11 +119,22 @@ func talk(ctx context.Context, n int, c *sim.Call, voices []sim.Utterance) error
 		if err != nil {
 			return err
 		}
-		v := voices[r.IntN(len(voices))].Phone
+		v := spoken(voices[r.IntN(len(voices))].Phone)
 		if err := c.Say(v[:min(len(v), 8000*3/2)]).Wait(ctx); err != nil {
 			return err
 		}
 	}
+}
+
+// spoken is a recording from where speech begins in it: the first 20 ms within
+// 10 dB of its level. What is before is breath and the noise of a room.
+func spoken(pcm []int16) []int16 {
+	for i := 0; i+160 <= len(pcm); i += 160 {
+		if media.RMS(pcm[i:i+160]) > media.RMS(pcm)-10 {
+			return pcm[i:]
+		}
+	}
+	return pcm
 }
 
 // lateness measures by how much timers of 20 ms are late in this process: what

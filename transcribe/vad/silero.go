@@ -40,7 +40,8 @@ type Silero struct {
 	trigger trigger
 	shape
 	sampleTicks media.Tick
-	filled      int // samples in the open window
+	filled      int        // samples in the open window
+	quiet       media.Tick // silence since the network was last asked
 
 	binding            *onnx.Binding
 	input              *onnx.Tensor[float32] // context, then window
@@ -161,14 +162,39 @@ func (d *Silero) advance(n int) error {
 	if d.filled < d.window {
 		return nil
 	}
-	if err := d.binding.Run(); err != nil {
-		return fmt.Errorf("vad: %w", err)
-	}
-	copy(d.memory.Data, d.nextMemory.Data)
-	copy(d.input.Data[:d.context], d.input.Data[d.window:])
 	d.filled = 0
-	d.trigger.window(d.end-media.Tick(d.window)*d.sampleTicks, d.end, d.probability.Data[0])
+	span := media.Tick(d.window) * d.sampleTicks
+	p := float32(0)
+	if d.still() {
+		if d.quiet += span; d.quiet >= longSilence {
+			clear(d.memory.Data)
+		}
+	} else {
+		if err := d.binding.Run(); err != nil {
+			return fmt.Errorf("vad: %w", err)
+		}
+		copy(d.memory.Data, d.nextMemory.Data)
+		p, d.quiet = d.probability.Data[0], 0
+	}
+	copy(d.input.Data[:d.context], d.input.Data[d.window:])
+	d.trigger.window(d.end-span, d.end, p)
 	return nil
+}
+
+// stillness is the mean square below which a window is no speech whatever the
+// network thinks: -56 dBFS, where a telephone line has its noise and a caller
+// on it has none of the voice. Silence is most of a call, and asking the
+// network is most of what a call costs.
+const stillness = 2.5e-6
+
+// still reports whether the open window is silent.
+func (d *Silero) still() bool {
+	sum := float32(0)
+	window := d.input.Data[d.context:]
+	for _, s := range window {
+		sum += s * s
+	}
+	return sum < stillness*float32(len(window))
 }
 
 // Close implements Detector.

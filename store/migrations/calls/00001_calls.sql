@@ -23,15 +23,5 @@ create table calls (
 create index calls_started on calls (started_at, id);
 create index calls_subject on calls (subject);
 
--- Nonces of one-time tokens that were used. A row is of no use once its token
--- has expired.
-create table used_nonces (
-    nonce      text   not null primary key,
-    expires_at bigint not null
-);
-
-create index used_nonces_expiry on used_nonces (expires_at);
-
 -- +goose Down
-drop table used_nonces;
 drop table calls;
