@@ -16,16 +16,6 @@ import (
 	"sidetone/transcribe"
 )
 
-// has reports whether a tone is in a stretch of a recording.
-func has(t *testing.T, pcm []int16, hz float64, from, to time.Duration) bool {
-	t.Helper()
-	a, b := int(from.Seconds()*8000), int(to.Seconds()*8000)
-	if a < 0 || b > len(pcm) || a >= b {
-		t.Fatalf("no samples from %v to %v: the recording has %.2f s", from, to, float64(len(pcm))/8000)
-	}
-	return media.ToneLevel(pcm[a:b], 8000, hz) > -25
-}
-
 // onset is where a tone begins, to a hundredth of a second; -1 when it never
 // does.
 func onset(pcm []int16, hz float64) time.Duration {

@@ -15,7 +15,7 @@ import (
 const (
 	quietAfter = media.FrameTicks * 5 // without a frame, the detector hears silence
 	echoAlike  = 0.75                 // correlation from which on it is our own voice
-	echoLooks  = 5                    // frames between two looks at a suspected echo
+	echoLooks  = 3                    // frames between two looks at a suspected echo
 	heldFrames = 100                  // 2 s of frames wait for the ledger
 )
 

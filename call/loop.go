@@ -25,6 +25,7 @@ func (c *Call) loop(ctx context.Context) {
 	defer beat.stop()
 	c.clock.Observe(0, time.Now())
 	c.step(consent.Answered{}, 0)
+	c.send(time.Now())
 
 	recv, events, done := c.Leg.Recv(), c.Leg.Events(), ctx.Done()
 	words := c.words()

@@ -122,7 +122,7 @@ type Machine struct {
 	message Message
 
 	state    state
-	part     int        // announcing: the part that is being played
+	part     int        // announcing: the next part to be confirmed
 	parts    []PartRow  // what was played of the message
 	since    media.Tick // clearWait: when the last part had been played
 	grantAt  media.Tick
@@ -180,7 +180,11 @@ func (m *Machine) announce(at media.Tick) []Action {
 		return m.grant(at)
 	}
 	m.state = announcing
-	return []Action{Play{0}}
+	var actions []Action
+	for part := range m.message.Parts {
+		actions = append(actions, Play{part})
+	}
+	return actions
 }
 
 func (m *Machine) played(e PartPlayed) []Action {
@@ -191,11 +195,9 @@ func (m *Machine) played(e PartPlayed) []Action {
 		Kind: m.message.Parts[e.Part].Kind, SHA256: m.message.Parts[e.Part].SHA256,
 		From: e.From.Seconds(), To: e.To.Seconds(), Confirmed: true,
 	})
-	m.part++
-	if m.part < len(m.message.Parts) {
-		return []Action{Play{m.part}}
+	if m.part++; m.part == len(m.message.Parts) {
+		m.state, m.since = clearWait, e.To
 	}
-	m.state, m.since = clearWait, e.To
 	return nil
 }
 

@@ -97,7 +97,7 @@ func ParseAgent(name string, data []byte) (*Agent, error) {
 
 var (
 	unknownKey = regexp.MustCompile(`^(line \d+: )field (.*) not found in type .*$`)
-	wrongType  = regexp.MustCompile("^(line \\d+: )cannot unmarshal (!!\\w+)(?s: .*)? into ([^ ]+)$")
+	wrongType  = regexp.MustCompile(`^(line \d+: )cannot unmarshal (!!\w+)(?s: .*)? into ([^ ]+)$`)
 )
 
 // unreadable says in the file's terms what the YAML decoder said in Go's.

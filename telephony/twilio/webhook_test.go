@@ -175,8 +175,7 @@ func TestReplayOfAFinishedCallStartsNothing(t *testing.T) {
 
 func TestConcurrentReplayIsAdmittedOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		var g *gateway
-		g = newGateway(t, func(o *Options) {
+		g := newGateway(t, func(o *Options) {
 			admit := o.Admit
 			o.Admit = func(ctx context.Context, in Incoming) (Admission, error) {
 				time.Sleep(6 * time.Second)
