@@ -21,7 +21,7 @@ var ErrRate = errors.New("vad: the rate must be 8000 or 16000 Hz")
 type Options struct {
 	MinSpeech  time.Duration // speech lasts this long before it counts; 96 ms
 	MinSilence time.Duration // and ends after this long without; 96 ms
-	Up         float32       // probability at which speech begins; 0.5
+	Up         float32       // probability at which speech begins; 0.5, for Silero 0.4
 	Down       float32       // probability below which it does not go on; 0.35
 }
 
