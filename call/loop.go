@@ -87,7 +87,8 @@ func (c *Call) words() <-chan transcribe.Event {
 func (c *Call) event(e telephony.Event) {
 	switch e.Kind {
 	case telephony.DTMF:
-		asked := c.Dialog.Expecting() == dialog.ExpectDigits
+		expecting := c.Dialog.Expecting()
+		asked := expecting == dialog.ExpectDigits || expecting == dialog.ExpectNumber
 		if c.step(consent.Key{At: e.At, Digit: e.Digit, Asked: asked}, e.At) {
 			return
 		}

@@ -94,6 +94,11 @@ func (m *Metrics) Attempted(admitted bool) {
 	m.attempted.WithLabelValues(result).Inc()
 }
 
+// Unserved counts a call that was admitted and ended before it could begin.
+func (m *Metrics) Unserved(r Result) {
+	m.ended.WithLabelValues(string(r.Outcome), string(r.Reason)).Inc()
+}
+
 func (m *Metrics) began(i telephony.Info) {
 	m.active.WithLabelValues(string(i.Kind), string(i.Direction)).Inc()
 }

@@ -36,6 +36,8 @@ const (
 	Duration     Reason = "duration_limit"
 	ShuttingDown Reason = "shutting_down"
 	Panicked     Reason = "panicked"
+	NotBegun     Reason = "not_begun" // the call could not be put together
+	Crashed      Reason = "crashed"   // the process ended before the call did
 )
 
 // Result is how a call ended: the log line, the call's row and the metric

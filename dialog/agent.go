@@ -71,6 +71,8 @@ type LLM struct {
 	Model       string   `yaml:"model"` // instead of the configured one
 	Temperature *float64 `yaml:"temperature"`
 	MaxTokens   int      `yaml:"max_tokens"` // of one reply; 0 for the engine's default
+
+	Transfers map[string]string `yaml:"transfers"` // whom the model may connect a caller to: name to number
 }
 
 // Goal is something that the model is to find out; it becomes an Answer.

@@ -65,6 +65,7 @@ const (
 	ExpectWords  Expect = iota // an ordinary sentence
 	ExpectDigits               // digits, spelling or an e-mail address: pauses are part of it
 	ExpectKey                  // one key, or a word
+	ExpectNumber               // a sentence with a number in it, or digits on the keypad
 )
 
 // Answer is a structured answer to a question of the script or a goal of the

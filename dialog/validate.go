@@ -25,10 +25,12 @@ func (f *faults) add(path, format string, args ...any) {
 func (f faults) err() error { return errors.Join(f...) }
 
 var (
-	agentName    = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
-	languageTag  = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
-	answerKey    = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
-	noticeEnding = []string{".mp3", ".wav"}
+	agentName   = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+	languageTag = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
+	answerKey   = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+	// E.164, or a SIP address.
+	transferTarget = regexp.MustCompile(`^(\+[1-9][0-9]{6,14}|sips?:[^\s<>"]{3,200})$`)
+	noticeEnding   = []string{".mp3", ".wav"}
 )
 
 func (a *Agent) validate() error {
@@ -102,6 +104,11 @@ func (t *Turn) validate(f *faults) {
 }
 
 func (l *LLM) validate(f *faults) {
+	for name, number := range l.Transfers {
+		if strings.TrimSpace(name) == "" || !transferTarget.MatchString(number) {
+			f.add("llm.transfers."+name, "%q is no number such as +14155550100, nor a sip: address", number)
+		}
+	}
 	if strings.TrimSpace(l.Prompt) == "" {
 		f.add("llm.prompt", "a text is needed")
 	}

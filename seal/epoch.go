@@ -56,13 +56,23 @@ func OpenKeyring(dir string, escrow ...Recipient) (*Keyring, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("seal: open keyring: %w", err)
 	}
-	k := &Keyring{dir: dir}
-	b, err := os.ReadFile(filepath.Join(dir, epochList))
-	if errors.Is(err, fs.ErrNotExist) {
-		k.epochs.Store(&[]Epoch{})
-		_, err := k.Rotate(escrow...)
+	k, err := LoadKeyring(dir)
+	if !errors.Is(err, fs.ErrNotExist) {
 		return k, err
 	}
+	k = &Keyring{dir: dir}
+	k.epochs.Store(&[]Epoch{})
+	if _, err := k.Rotate(escrow...); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// LoadKeyring opens the keyring in dir, and makes nothing: where there is none
+// the error wraps fs.ErrNotExist.
+func LoadKeyring(dir string) (*Keyring, error) {
+	k := &Keyring{dir: dir}
+	b, err := os.ReadFile(filepath.Join(dir, epochList))
 	if err != nil {
 		return nil, fmt.Errorf("seal: open keyring: %w", err)
 	}

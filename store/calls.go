@@ -80,6 +80,19 @@ func (d *DB) FinishCall(ctx context.Context, id string, e End) error {
 		where id = $1 and ended_at is null`, id, e.At.UnixMilli(), e.Duration.Milliseconds(), e.Outcome, e.Reason)
 }
 
+// EndLive ends all calls that have not ended, and returns how many: what a process
+// that crashed has left behind. Call it when no call can be live.
+func (d *DB) EndLive(ctx context.Context, e End) (int, error) {
+	done, err := d.sql.ExecContext(ctx, `
+		update calls set ended_at = $1, outcome = $2, reason = $3 where ended_at is null`,
+		e.At.UnixMilli(), e.Outcome, e.Reason)
+	if err != nil {
+		return 0, fmt.Errorf("store: end live calls: %w", err)
+	}
+	n, err := done.RowsAffected()
+	return int(n), err
+}
+
 // SetConsent notes the state of a call's consent.
 func (d *DB) SetConsent(ctx context.Context, id, state string) error {
 	return d.update(ctx, id, "set consent of", `update calls set consent = $2 where id = $1`, id, state)

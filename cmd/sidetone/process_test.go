@@ -269,6 +269,9 @@ func TestKilledGatewayLosesNothing(t *testing.T) {
 	if info.Complete || len(info.Incomplete) != 1 || info.Incomplete[0] != "crashed" {
 		t.Errorf("the manifest says complete %v %v, want crashed", info.Complete, info.Incomplete)
 	}
+	if calls[0].Reason != "crashed" {
+		t.Errorf("the call ended for the reason %q, want crashed", calls[0].Reason)
+	}
 	if info.Seconds < 20 {
 		t.Errorf("of some 22 s, %.1f s were recovered", info.Seconds)
 	}

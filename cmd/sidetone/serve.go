@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
@@ -29,12 +30,13 @@ func serve(ctx context.Context, g *global) error {
 		return err
 	}
 	log := logger(config)
-	objects, err := app.StartObjects(ctx, config)
+	registry := prometheus.NewRegistry()
+	objects, err := app.StartObjects(ctx, config, registry)
 	if err != nil {
 		return err
 	}
 	defer objects.Close()
-	gateway, err := app.New(ctx, config, app.Options{Version: version, Commit: commit, Objects: objects.S3, Log: log})
+	gateway, err := app.New(ctx, config, app.Options{Version: version, Commit: commit, Objects: objects.S3, Registry: registry, Log: log})
 	if err != nil {
 		return err
 	}

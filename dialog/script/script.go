@@ -162,7 +162,8 @@ func (i *Interview) keep(r *reply) []dialog.Part {
 	return r.parts
 }
 
-// expect says what kind of input comes next.
+// expect says what kind of input comes next. Where a 9 can be the answer, it
+// must not be one of the keys that are understood at once: it refuses recording.
 func (i *Interview) expect() dialog.Expect {
 	if i.state.question < 0 || i.state.question >= len(i.script.Questions) {
 		return dialog.ExpectWords
@@ -174,13 +175,15 @@ func (i *Interview) expect() dialog.Expect {
 	case dialog.KindYesNo:
 		return dialog.ExpectKey
 	case dialog.KindChoice:
-		if len(q.Choices) <= 9 {
+		if len(q.Choices) < 9 {
 			return dialog.ExpectKey
 		}
+		return dialog.ExpectNumber
 	case dialog.KindNumber:
-		if q.Max != nil && *q.Max <= 9 {
+		if q.Max != nil && *q.Max < 9 {
 			return dialog.ExpectKey
 		}
+		return dialog.ExpectNumber
 	case dialog.KindDigits, dialog.KindPhone, dialog.KindEmail:
 		return dialog.ExpectDigits
 	}

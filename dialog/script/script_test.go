@@ -266,7 +266,7 @@ func TestExpect(t *testing.T) {
 		want dialog.Expect
 	}{
 		{"", dialog.ExpectKey},                // yes or no
-		{"yes", dialog.ExpectWords},           // a number of up to three digits
+		{"yes", dialog.ExpectNumber},          // a number of up to three digits
 		{"five", dialog.ExpectKey},            // one of three
 		{"green", dialog.ExpectWords},         // text
 		{"nothing", dialog.ExpectDigits},      // digits

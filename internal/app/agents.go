@@ -16,11 +16,15 @@ type agent struct {
 	*dialog.Agent
 	policy  consent.Policy
 	message consent.Message
+	voice   dialog.Speaker
 }
 
-// openAgents loads the agent files and prepares their messages. An agent whose
-// message can not be made for lack of a voice does not answer; every other
-// fault of a file is an error.
+// errCannotAnswer says that an agent's file is right, and this gateway lacks
+// what the agent needs.
+var errCannotAnswer = errors.New("app: the agent can not answer")
+
+// openAgents loads the agent files and makes them ready. An agent for which an
+// engine is missing does not answer; every other fault is an error.
 func (a *App) openAgents(ctx context.Context, _ Options) error {
 	files, err := dialog.LoadAgents(a.config.Agents.Dir)
 	if err != nil {
@@ -38,7 +42,7 @@ func (a *App) openAgents(ctx context.Context, _ Options) error {
 	a.agents = map[string]*agent{}
 	for name, file := range files {
 		ready, err := a.prepare(ctx, file, floor)
-		if errors.Is(err, errNoVoice) {
+		if errors.Is(err, errCannotAnswer) {
 			a.log.Error("agent can not answer", "agent", name, "err", err)
 			continue
 		}
@@ -50,26 +54,36 @@ func (a *App) openAgents(ctx context.Context, _ Options) error {
 	return nil
 }
 
-// prepare makes the agent's message.
+// prepare makes an agent ready to answer.
 func (a *App) prepare(ctx context.Context, file *dialog.Agent, floor consent.Policy) (*agent, error) {
 	_, policy, err := consent.ParseMode(string(file.Notice.Mode))
 	if err != nil {
 		return nil, err
 	}
+	if policy.Strictest(floor) != policy {
+		return nil, fmt.Errorf("notice.mode: %s is less than consent.floor asks for (%s)", file.Notice.Mode, a.config.Consent.Floor)
+	}
+	if file.LLM != nil && a.chat == nil {
+		return nil, fmt.Errorf("%w: it needs a language model, and llm.base_url is empty", errCannotAnswer)
+	}
+	if err := a.understands(file.Language); err != nil {
+		return nil, err
+	}
+	name, voice, err := a.voiceOf(ctx, file)
+	if err != nil {
+		return nil, err
+	}
 	var sources []consent.Source
 	for _, p := range file.Notice.Parts {
-		if p.File == "" && a.speech.Voice == nil {
-			return nil, errNoVoice
-		}
 		sources = append(sources, consent.Source{Kind: p.Kind, Text: p.Text, File: p.File})
 	}
-	renderer := consent.Renderer{Voice: a.config.Speech.Voice, Speak: a.speech.render}
+	renderer := consent.Renderer{Voice: name, Speak: render(voice)}
 	message, err := consent.Prepare(ctx, filepath.Join(a.config.DataDir, "messages"), file.Language, sources, renderer)
 	if err != nil {
 		return nil, err
 	}
 	message.Wait = media.TicksIn(file.Notice.Wait)
-	return &agent{Agent: file, policy: policy.Strictest(floor), message: message}, nil
+	return &agent{Agent: file, policy: policy, message: message, voice: voice}, nil
 }
 
 // agentFor returns the agent that answers calls to a number; nil when it can

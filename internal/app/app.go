@@ -23,7 +23,9 @@ import (
 
 	"sidetone/call"
 	"sidetone/configs"
+	"sidetone/dialog"
 	"sidetone/dialog/llm"
+	"sidetone/dialog/tts"
 	"sidetone/recorder"
 	"sidetone/seal"
 	"sidetone/store"
@@ -36,7 +38,10 @@ type Options struct {
 	Commit  string
 	Objects store.S3Options // the object store; the built-in one is started by the caller
 	Speech  *Speech         // nil: the built-in engines
-	Log     *slog.Logger
+	// Registry gets the metrics; nil makes one. Those of Objects, where it has
+	// any, are registered there already.
+	Registry *prometheus.Registry
+	Log      *slog.Logger
 }
 
 // App is a gateway.
@@ -54,7 +59,9 @@ type App struct {
 	pool        *seal.Pool
 	spool       *recorder.Spool
 	speech      *Speech
-	chat        llm.Chat // nil: no language model is configured
+	voices      map[string]dialog.Speaker // opened, by name
+	ttsMetrics  *tts.Metrics              // nil with engines that were given
+	chat        llm.Chat                  // nil: no language model is configured
 	chatMetrics *llm.Metrics
 	agents      map[string]*agent
 	twilio      *twilio.Server
@@ -79,8 +86,11 @@ type end struct {
 // New opens all parts and binds the listeners. What it opened is closed again
 // when it fails.
 func New(ctx context.Context, config *configs.Config, o Options) (*App, error) {
-	a := &App{config: config, log: o.Log, registry: prometheus.NewRegistry(), events: newHub(),
+	a := &App{config: config, log: o.Log, registry: o.Registry, events: newHub(),
 		calls: call.NewRegistry(config.Limits.Calls)}
+	if a.registry == nil {
+		a.registry = prometheus.NewRegistry()
+	}
 	a.ctx, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := a.open(ctx, o); err != nil {
 		a.cancel()
@@ -121,7 +131,11 @@ func (a *App) openStores(ctx context.Context, o Options) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("app: data directory: %w", err)
 	}
-	metrics := store.NewMetrics(a.registry)
+	metrics := o.Objects.Metrics
+	if metrics == nil {
+		metrics = store.NewMetrics(a.registry)
+		o.Objects.Metrics = metrics
+	}
 	if a.db, err = store.OpenDB(ctx, filepath.Join(dir, "sidetone.db")); err != nil {
 		return err
 	}
@@ -130,7 +144,6 @@ func (a *App) openStores(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	a.onStop("ledger", func(context.Context) error { return a.ledger.Close() })
-	o.Objects.Metrics = metrics
 	if a.objects, err = store.OpenS3(ctx, o.Objects); err != nil {
 		return err
 	}
@@ -142,21 +155,13 @@ func (a *App) openKeys(context.Context, Options) (err error) {
 	if err != nil {
 		return err
 	}
-	if a.keys, err = seal.OpenKeyring(KeysDir(a.config), escrow...); err != nil {
+	if a.keys, err = seal.OpenKeyring(a.config.Keys.Dir, escrow...); err != nil {
 		return err
 	}
-	a.log.Warn("the operator's key lies on this machine's disk; keep a copy elsewhere", "dir", KeysDir(a.config))
+	a.log.Warn("the operator's key lies on this machine's disk; keep a copy elsewhere", "dir", a.config.Keys.Dir)
 	a.pool = seal.NewPool(seal.PoolOptions{Keys: a.keys, Metrics: seal.NewMetrics(a.registry), Log: a.log})
 	a.background("key pool", a.pool.Run)
 	return nil
-}
-
-// KeysDir is where the operator's epoch keys lie.
-func KeysDir(c *configs.Config) string {
-	if c.Keys.Dir != "" {
-		return c.Keys.Dir
-	}
-	return filepath.Join(c.DataDir, "keys")
 }
 
 // NodeDir is where this node's own keys lie.

@@ -113,8 +113,8 @@ func TestModels(t *testing.T) {
 	whole := modelstest.Dir(t)
 	t.Run("missing", func(t *testing.T) {
 		g := start(t, configure(t, "SIDETONE_SPEECH_MODELS_DIR="+t.TempDir()))
-		if status, body := g.get(t, "/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "voice") {
-			t.Errorf("/readyz answers %d %q, want to say that there is no voice", status, body)
+		if status, body := g.get(t, "/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "agent can not answer") {
+			t.Errorf("/readyz answers %d %q, want to say that the agent can not answer", status, body)
 		}
 		if !strings.Contains(g.logs.String(), "make models") {
 			t.Error("the log does not name the command that fetches the models")

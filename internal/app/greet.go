@@ -17,10 +17,7 @@ func (a *App) Greet(w io.Writer) {
 	fmt.Fprintf(w, "  operator  http://%s  (metrics, health, API)\n", a.OperatorAddr())
 	ready := a.agentFor("")
 	if ready == nil {
-		fmt.Fprintf(w, "  agent     %s can not answer:\n", c.Agents.Default)
-		for _, why := range a.speech.why {
-			fmt.Fprintf(w, "            %v\n", why)
-		}
+		fmt.Fprintf(w, "  agent     %s can not answer; the log says why\n\n", c.Agents.Default)
 		return
 	}
 	fmt.Fprintf(w, "  agent     %s: %s\n", ready.Name, ready.Description)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"sidetone/configs"
 	"sidetone/store"
 )
 
@@ -173,9 +174,9 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 		why = append(why, "draining")
 	}
 	if a.agentFor("") == nil {
-		why = append(why, "the default agent has no voice")
+		why = append(why, "the default agent can not answer")
 	}
-	if !a.recordable() {
+	if a.config.Recorder.OnFull == configs.RefuseCalls && !a.recordable() {
 		why = append(why, "recordings can not begin")
 	}
 	if len(why) > 0 {

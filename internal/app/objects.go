@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"sidetone/configs"
 	"sidetone/store"
 )
@@ -21,12 +23,19 @@ type Objects struct {
 const builtinWait = 10 * time.Second
 
 // StartObjects starts the built-in object store where none is configured, for a
-// gateway: it fails when another one serves the same data directory.
-func StartObjects(ctx context.Context, c *configs.Config) (*Objects, error) {
-	return objects(c, func(o store.BuiltinOptions) (*store.Builtin, error) {
-		o.Wait = builtinWait
+// gateway: it fails when another one serves the same data directory. registry gets
+// the store's metrics.
+func StartObjects(ctx context.Context, c *configs.Config, registry *prometheus.Registry) (*Objects, error) {
+	metrics := store.NewMetrics(registry)
+	o, err := objects(c, func(o store.BuiltinOptions) (*store.Builtin, error) {
+		o.Wait, o.Metrics = builtinWait, metrics
 		return store.StartBuiltin(ctx, o)
 	})
+	if err != nil {
+		return nil, err
+	}
+	o.S3.Metrics = metrics
+	return o, nil
 }
 
 // OpenObjects is StartObjects for a command: it uses the built-in store that a

@@ -85,7 +85,9 @@ func (a *App) admit(ctx context.Context, in twilio.Incoming) (twilio.Admission, 
 
 // unanswered forgets an admitted call whose stream never came.
 func (a *App) unanswered(id string) {
-	a.finish(id, 0, call.Result{Outcome: call.Carrier, Reason: call.Unanswered})
+	result := call.Result{Outcome: call.Carrier, Reason: call.Unanswered}
+	a.metrics.Unserved(result)
+	a.finish(id, 0, result)
 	a.calls.Release(id)
 }
 
@@ -97,7 +99,8 @@ func (a *App) serve(ctx context.Context, leg *twilio.Leg) {
 	result, err := a.run(a.calls.Serve(ctx, info.ID), leg)
 	if err != nil {
 		a.log.Error("call could not begin", "call", info.ID, "err", err)
-		result = call.Result{Outcome: call.Internal, Reason: call.Panicked}
+		result = call.Result{Outcome: call.Internal, Reason: call.NotBegun}
+		a.metrics.Unserved(result)
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 		defer cancel()
 		if err := leg.End(end, telephony.Next{Kind: telephony.Say, Text: a.config.Limits.OverflowText}); err != nil {
@@ -137,7 +140,7 @@ func (a *App) run(ctx context.Context, leg telephony.Leg) (call.Result, error) {
 	settings.FirstClip = call.FirstClip(ready.message)
 	c, err := call.New(call.Options{
 		Leg: leg, Consent: consent.NewMachine(ready.Notice.Mode, ready.policy, ready.message), Message: ready.message,
-		Dialog: dialog.NewMachine(settings), Replier: replier, Speaker: a.speech.Voice, Engine: a.speech.Engine,
+		Dialog: dialog.NewMachine(settings), Replier: replier, Speaker: ready.voice, Engine: a.speech.Engine,
 		Detector: detector, Language: ready.Language, Ledger: a.ledger, Begin: a.begin(info), Watch: a.watcher(info),
 		Limit: time.Duration(a.config.Limits.CallDuration), Farewell: farewell, Metrics: a.metrics, Log: a.log,
 	})
@@ -159,10 +162,7 @@ func (a *App) replier(ready *agent) (dialog.Replier, error) {
 	if ready.Script != nil {
 		return script.New(ready.Script), nil
 	}
-	if a.chat == nil {
-		return nil, errors.New("app: the agent needs a language model, and llm.base_url is empty")
-	}
-	return llm.New(llm.Options{Chat: a.chat, Agent: ready.Agent, Total: time.Duration(a.config.LLM.Timeout), Metrics: a.chatMetrics}), nil
+	return llm.New(llm.Options{Chat: a.chat, Agent: ready.Agent, Transfers: ready.LLM.Transfers, Total: time.Duration(a.config.LLM.Timeout), Metrics: a.chatMetrics}), nil
 }
 
 // openChat opens the language model's endpoint, where one is configured.

@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"sidetone/call"
 	"sidetone/recorder"
 	"sidetone/seal"
 	"sidetone/store"
@@ -25,8 +27,21 @@ func (a *App) openRecorder(ctx context.Context, _ Options) error {
 		return err
 	}
 	a.onStop("spool's lock", func(context.Context) error { return a.spool.Close() })
+	// The spool has one owner, so what is live in the database has crashed.
+	crashed, err := a.db.EndLive(ctx, store.End{At: time.Now(), Outcome: string(call.Internal), Reason: string(call.Crashed)})
+	if err != nil {
+		return err
+	}
+	if crashed > 0 {
+		a.log.Warn("calls of an earlier process had not ended", "calls", crashed)
+	}
 	a.background("spool", a.spool.Run)
-	a.onStop("uploads", a.spool.Drain)
+	a.onStop("uploads", func(ctx context.Context) error {
+		if err := a.spool.Drain(ctx); err != nil {
+			return fmt.Errorf("%w: uploads are left for the next start: %w", ErrUnclean, err)
+		}
+		return nil
+	})
 	found, err := a.spool.Recover(ctx)
 	if err != nil {
 		a.log.Error("not all of the spool could be recovered; it stays there", "err", err)

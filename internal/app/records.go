@@ -220,7 +220,11 @@ func (r *Records) take(ctx context.Context, call, take, identity string) (*recor
 // unwrapper returns the keys of an identity file, or the operator's.
 func (r *Records) unwrapper(identity string) (recorder.Unwrapper, error) {
 	if identity == "" {
-		return seal.OpenKeyring(KeysDir(r.config))
+		keys, err := seal.LoadKeyring(r.config.Keys.Dir)
+		if err != nil {
+			return nil, fmt.Errorf("the operator's keys are not here; name an identity file: %w", err)
+		}
+		return keys, nil
 	}
 	f, err := os.Open(identity)
 	if err != nil {

@@ -17,39 +17,70 @@ import (
 	"sidetone/transcribe/vad"
 )
 
-// errNoVoice says that nothing here can speak.
-var errNoVoice = errors.New("there is no voice: run `make models`, or give the notice as recorded files")
-
 // Speech is the engines that all calls share. An engine that is missing is nil.
 type Speech struct {
 	Engine    transcribe.Engine
-	Voice     dialog.Speaker
+	Voice     dialog.Speaker // of agents that name no other
 	Detectors vad.Factory
-
-	why []error // engines are missing
 }
 
 // openSpeech opens the built-in engines. Models that have not been fetched
 // leave their engine out; a model that was tampered with is an error.
 func (a *App) openSpeech(ctx context.Context, o Options) error {
+	a.voices = map[string]dialog.Speaker{}
 	if o.Speech != nil {
 		a.speech = o.Speech
 		return nil
 	}
 	a.speech = &Speech{Detectors: vad.NewEnergy}
+	a.ttsMetrics = tts.NewMetrics(a.registry)
 	if err := a.openRecognition(); err != nil {
 		return err
 	}
-	voice, err := flite.New(ctx, flite.Options{
-		ModelsDir: a.config.Speech.ModelsDir, Voice: a.config.Speech.Voice, CacheDir: filepath.Join(a.config.DataDir, "cache"),
-	})
+	voice, err := a.openVoice(ctx, a.config.Speech.Voice)
 	if err := a.missing("tts", err); err != nil {
 		return err
 	}
-	if voice != nil {
-		metrics := tts.NewMetrics(a.registry)
-		a.speech.Voice = metrics.Measure(tts.NewCache(voice, tts.CacheOptions{Metrics: metrics}))
-		a.onStop("voice", func(context.Context) error { return voice.Close() })
+	a.speech.Voice = voice
+	return nil
+}
+
+// openVoice opens a voice of the built-in engine, once.
+func (a *App) openVoice(ctx context.Context, name string) (dialog.Speaker, error) {
+	if voice, ok := a.voices[name]; ok {
+		return voice, nil
+	}
+	voice, err := flite.New(ctx, flite.Options{ModelsDir: a.config.Speech.ModelsDir, Voice: name, CacheDir: filepath.Join(a.config.DataDir, "cache")})
+	if err != nil {
+		return nil, err
+	}
+	a.onStop("voice", func(context.Context) error { return voice.Close() })
+	a.voices[name] = a.ttsMetrics.Measure(tts.NewCache(voice, tts.CacheOptions{Metrics: a.ttsMetrics}))
+	return a.voices[name], nil
+}
+
+// voiceOf returns an agent's voice and its name.
+func (a *App) voiceOf(ctx context.Context, file *dialog.Agent) (string, dialog.Speaker, error) {
+	if a.speech.Voice == nil {
+		return "", nil, fmt.Errorf("%w: there is no voice; run `make models`", errCannotAnswer)
+	}
+	if file.Voice.Name == "" || a.ttsMetrics == nil {
+		return a.config.Speech.Voice, a.speech.Voice, nil
+	}
+	voice, err := a.openVoice(ctx, file.Voice.Name)
+	if err != nil {
+		return "", nil, fmt.Errorf("voice.name: %w", err)
+	}
+	return file.Voice.Name, voice, nil
+}
+
+// understands returns why speech recognition can not do a language.
+func (a *App) understands(language string) error {
+	if a.speech.Engine == nil {
+		return nil
+	}
+	if _, err := a.speech.Engine.Open(transcribe.Options{Rate: 8000, Language: language}); err != nil {
+		return fmt.Errorf("language: %w", err)
 	}
 	return nil
 }
@@ -77,15 +108,13 @@ func (a *App) openRecognition() error {
 	return nil
 }
 
-// missing notes why an engine is left out, and returns what is no reason to go
+// missing logs that an engine is left out, and returns what is no reason to go
 // on without it.
 func (a *App) missing(part string, err error) error {
 	if err == nil {
 		return nil
 	}
 	if !errors.Is(err, models.ErrTampered) && (errors.Is(err, models.ErrMissing) || errors.Is(err, transcribe.ErrUnavailable)) {
-		err = fmt.Errorf("%s: %w", part, err)
-		a.speech.why = append(a.speech.why, err)
 		a.log.Error("built-in speech is left out", "part", part, "err", err)
 		return nil
 	}
@@ -95,14 +124,16 @@ func (a *App) missing(part string, err error) error {
 // rendered is the rate at which messages are rendered.
 const rendered = 16000
 
-// render speaks a text once, for a message.
-func (s *Speech) render(ctx context.Context, text string) (media.Audio, error) {
-	audio := media.Audio{Rate: rendered}
-	for pcm, err := range s.Voice.Speak(ctx, text, rendered) {
-		if err != nil {
-			return media.Audio{}, err
+// render returns how a voice speaks a text for a message.
+func render(voice dialog.Speaker) func(context.Context, string) (media.Audio, error) {
+	return func(ctx context.Context, text string) (media.Audio, error) {
+		audio := media.Audio{Rate: rendered}
+		for pcm, err := range voice.Speak(ctx, text, rendered) {
+			if err != nil {
+				return media.Audio{}, err
+			}
+			audio.PCM = append(audio.PCM, pcm...)
 		}
-		audio.PCM = append(audio.PCM, pcm...)
+		return audio, nil
 	}
-	return audio, nil
 }
