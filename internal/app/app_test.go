@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -220,4 +221,9 @@ func authToken(g *gateway) (string, error) {
 		return "", err
 	}
 	return tokens[0], nil
+}
+
+// containsLine reports whether a line stands in a text.
+func containsLine(text, line string) bool {
+	return slices.Contains(strings.Split(text, "\n"), line)
 }

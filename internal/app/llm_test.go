@@ -1,0 +1,120 @@
+package app_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sidetone/internal/app"
+	"sidetone/internal/sim"
+	"sidetone/transcribe"
+)
+
+const helper = `name: helper
+language: en
+notice: {mode: notice, parts: [{kind: ai, text: I am a machine.}, {kind: recording, text: This call is recorded.}]}
+llm:
+  prompt: You help people who have a broken bicycle.
+  greeting: How can I help you?
+  goals: [{key: part, kind: text, about: The part that is broken.}]
+`
+
+// TestLanguageModelAnswers holds a conversation whose agent is a language model
+// behind a real HTTP stream, slow and in pieces.
+func TestLanguageModelAnswers(t *testing.T) {
+	model := sim.NewChatServer(sim.ChatOptions{Reply: sim.Replies(
+		sim.ChatReply{Text: "I see. Your chain is broken. We will mend it by Friday. Goodbye!", BetweenTokens: 5 * time.Millisecond,
+			ToolCalls: []sim.ChatToolCall{{Name: "record_answer", Arguments: `{"key":"part","value":"chain"}`}, {Name: "end_call", Arguments: `{}`}}},
+	)})
+	server := httptest.NewServer(model)
+	t.Cleanup(server.Close)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "helper.yaml"), []byte(helper), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g := start(t, configure(t, "SIDETONE_AGENTS_DIR="+dir, "SIDETONE_AGENTS_DEFAULT=helper",
+		"SIDETONE_LLM_BASE_URL="+server.URL+"/v1", "SIDETONE_LLM_MODEL=any"))
+	people, err := sim.LibriVox()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := g.carrier(t, sim.CarrierOptions{}).Dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := sim.Script{Steps: []sim.Step{sim.AfterAgent(2500 * time.Millisecond), sim.Say(people[4].Phone)}, HangupAfter: time.Minute}.Run(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Ending != sim.EndCompleted {
+		t.Errorf("the call ended %q, want the model to end it", report.Ending)
+	}
+	if asked := model.Requests(); len(asked) != 1 || !strings.Contains(strings.ToLower(asJSON(t, asked[0])), "amiable") {
+		t.Errorf("the model was asked %d times, want once, with what the caller said", len(asked))
+	}
+	var doc bytes.Buffer
+	if err := g.records(t).Transcript(t.Context(), report.CallSID, "t1", "", "json", &doc); err != nil {
+		t.Fatal(err)
+	}
+	var tr transcribe.Transcript
+	if err := json.Unmarshal(doc.Bytes(), &tr); err != nil {
+		t.Fatal(err)
+	}
+	if len(tr.Answers) != 1 || tr.Answers[0].Value != "chain" {
+		t.Errorf("the answers are %+v", tr.Answers)
+	}
+	if last := tr.Turns[len(tr.Turns)-1]; !strings.Contains(last.Text, "by Friday. Goodbye!") {
+		t.Errorf("the last turn is %+v", last)
+	}
+}
+
+func asJSON(t *testing.T, r any) string {
+	t.Helper()
+	b, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestAgentWithoutItsModelDoesNotAnswer(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "helper.yaml"), []byte(helper), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g := start(t, configure(t, "SIDETONE_AGENTS_DIR="+dir, "SIDETONE_AGENTS_DEFAULT=helper"))
+	if !strings.Contains(g.logs.String(), "llm.base_url") {
+		t.Error("the log does not say what is missing")
+	}
+	if status, _ := g.get(t, "/readyz"); status != 503 {
+		t.Errorf("/readyz answers %d, want 503", status)
+	}
+}
+
+// TestAgentsAreHeldAgainstTheConfiguration holds that an agent asks for no less than the floor,
+// and names a voice that there is.
+func TestAgentsAreHeldAgainstTheConfiguration(t *testing.T) {
+	for _, c := range []struct{ name, old, new, env, want string }{
+		{"floor", "", "", "SIDETONE_CONSENT_FLOOR=opt_out", "consent.floor"},
+		{"voice", "language: en", "language: en\nvoice: {name: nobody}", "", "voice.name"},
+		{"language", "language: en", "language: fr", "", "language"},
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "helper.yaml"), []byte(strings.Replace(helper, c.old, c.new, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		env := []string{"SIDETONE_AGENTS_DIR=" + dir, "SIDETONE_AGENTS_DEFAULT=helper", "SIDETONE_LLM_BASE_URL=http://127.0.0.1:9/v1", "SIDETONE_LLM_MODEL=any"}
+		if c.env != "" {
+			env = append(env, c.env)
+		}
+		_, err := app.New(t.Context(), configure(t, env...), app.Options{Objects: bucket(t), Log: quiet})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want an error that names %s", c.name, err, c.want)
+		}
+	}
+}

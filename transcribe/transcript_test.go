@@ -1,0 +1,89 @@
+package transcribe_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"sidetone/media"
+	"sidetone/transcribe"
+)
+
+// transcript is what the notes of a short call make.
+func transcript(t *testing.T) transcribe.Transcript {
+	t.Helper()
+	tr := transcribe.Transcript{Call: "c1"}
+	for _, n := range []struct {
+		kind     string
+		from, to media.Tick
+		text     string
+		doc      any
+	}{
+		{transcribe.NoteTurn, 0, media.TickRate, "How many?", transcribe.Manner{Speaker: transcribe.Agent, Interrupted: true, Engine: "flite"}},
+		{transcribe.NoteTurn, 2 * media.TickRate, 3*media.TickRate + media.TickRate/2, "<seven> & a half", transcribe.Manner{Speaker: transcribe.Caller, Confidence: 0.5}},
+		{transcribe.NoteAnswer, 2 * media.TickRate, 3 * media.TickRate, "seven", transcribe.Meaning{Key: "count", Kind: "number", Value: 7}},
+		{"of another day", 0, 0, "", nil},
+		{transcribe.NoteTurn, 3725 * media.TickRate, 3726 * media.TickRate, "Eight.", transcribe.Manner{Speaker: transcribe.Caller, Keyed: true}},
+		{transcribe.NoteAnswer, 4 * media.TickRate, 5 * media.TickRate, "eight", transcribe.Meaning{Key: "count", Kind: "number", Value: 8}},
+	} {
+		doc, err := json.Marshal(n.doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := tr.Add(n.kind, n.from, n.to, n.text, doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return tr
+}
+
+func TestTranscriptText(t *testing.T) {
+	var out strings.Builder
+	if err := transcript(t).WriteText(&out); err != nil {
+		t.Fatal(err)
+	}
+	want := "[00:00:00.000] agent   How many? -\n" +
+		"[00:00:02.000] caller  <seven> & a half\n" +
+		"[01:02:05.000] caller  Eight.\n"
+	if out.String() != want {
+		t.Errorf("text is\n%swant\n%s", out.String(), want)
+	}
+}
+
+func TestTranscriptWebVTT(t *testing.T) {
+	var out strings.Builder
+	if err := transcript(t).WriteWebVTT(&out); err != nil {
+		t.Fatal(err)
+	}
+	want := "WEBVTT\n" +
+		"\n00:00:00.000 --> 00:00:01.000\n<v agent>How many?\n" +
+		"\n00:00:02.000 --> 00:00:03.500\n<v caller>&lt;seven&gt; &amp; a half\n" +
+		"\n01:02:05.000 --> 01:02:06.000\n<v caller>Eight.\n"
+	if out.String() != want {
+		t.Errorf("WebVTT is\n%swant\n%s", out.String(), want)
+	}
+}
+
+func TestTranscriptJSON(t *testing.T) {
+	var out strings.Builder
+	if err := transcript(t).WriteJSON(&out); err != nil {
+		t.Fatal(err)
+	}
+	var back transcribe.Transcript
+	if err := json.Unmarshal([]byte(out.String()), &back); err != nil {
+		t.Fatal(err)
+	}
+	if len(back.Turns) != 3 || !back.Turns[0].Interrupted || !back.Turns[2].Keyed || back.Turns[1].To != 3.5 {
+		t.Errorf("the turns are %+v", back.Turns)
+	}
+	if len(back.Answers) != 1 || back.Answers[0].Value != 8.0 {
+		t.Errorf("the answers are %+v, want the last one to the question alone", back.Answers)
+	}
+}
+
+func TestTranscriptNamesABrokenNote(t *testing.T) {
+	var tr transcribe.Transcript
+	if err := tr.Add(transcribe.NoteAnswer, 0, 1, "x", []byte("{")); err == nil || !strings.Contains(err.Error(), transcribe.NoteAnswer) {
+		t.Errorf("a broken note: %v", err)
+	}
+}
