@@ -105,8 +105,8 @@ type Call struct {
 	inputs  chan input
 	says    chan say
 	wg      sync.WaitGroup
-	stop    context.CancelFunc
-	fault   chan error // a panic of one of the goroutines
+	run     context.Context // of all goroutines
+	fault   chan error      // a panic of one of the goroutines
 }
 
 // New returns a call that has not begun.
@@ -160,9 +160,10 @@ func (c *Call) Run(ctx context.Context) Result {
 	c.Metrics.began(c.info)
 	c.Log.Info("call started", "call", c.info.ID, "kind", c.info.Kind, "agent", c.info.Agent)
 
-	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	c.stop = stop
-	c.start(run)
+	var stop context.CancelFunc
+	c.run, stop = context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	c.start(c.run)
 	c.loop(ctx)
 
 	c.windUp()

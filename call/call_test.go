@@ -1,7 +1,9 @@
 package call_test
 
 import (
+	"context"
 	"errors"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -487,4 +489,25 @@ func TestClocksDrift(t *testing.T) {
 			t.Logf("%+.0f ppm: worst offset %v", ppm, worst)
 		})
 	}
+}
+
+// panics is a replier with a fault.
+type panics struct{}
+
+func (panics) Reply(context.Context, dialog.Input) iter.Seq2[dialog.Part, error] {
+	return func(func(dialog.Part, error) bool) { panic("a fault of the replier") }
+}
+
+func TestPanicEndsThisCallAndKeepsItsRecording(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, options{mode: consent.NoticeMode, message: notice(), speaker: tones{}, replier: panics{}})
+		c := g.dial()
+		_, result := g.end(c)
+		if want := (call.Result{Outcome: call.Internal, Reason: call.Panicked}); result != want {
+			t.Errorf("the call ended %v, want %v", result, want)
+		}
+		if rec := g.recording(); !rec.manifest.Complete || onset(rec.right, 900) < 0 {
+			t.Error("what was recorded before the fault is not all there")
+		}
+	})
 }

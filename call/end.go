@@ -15,6 +15,7 @@ import (
 // How long the end of a call may take.
 const (
 	endWithin       = 3 * time.Second
+	proveWithin     = 5 * time.Second
 	lastWordsWithin = 3 * time.Second
 	finishWithin    = 10 * time.Second
 	farewellWithin  = 8 * time.Second
@@ -86,6 +87,7 @@ func (e *ending) tell(c *Call) {
 // was still being played and said is settled, recognition ends, the ledger gets
 // its last row, the recording is finished.
 func (c *Call) windUp() {
+	defer c.recoverFrom("end")
 	at := max(c.heard.newest, c.clock.Tick(time.Now()))
 	c.played(c.playout.Lost(c.heard.newest))
 	if c.asked.cancel != nil {

@@ -13,10 +13,11 @@ import (
 
 // Limits of hearing.
 const (
-	quietAfter = media.FrameTicks * 5 // without a frame, the detector hears silence
-	echoAlike  = 0.75                 // correlation from which on it is our own voice
-	echoLooks  = 3                    // frames between two looks at a suspected echo
-	heldFrames = 100                  // 2 s of frames wait for the ledger
+	quietAfter = media.FrameTicks * 5   // without a frame, the detector hears silence
+	echoAlike  = 0.75                   // correlation from which on it is our own voice
+	echoLooks  = 3                      // frames between two looks at a suspected echo
+	echoTail   = 600 * time.Millisecond // an echo may come so late
+	heldFrames = 100                    // 2 s of frames wait for the ledger
 )
 
 // hearing is what the loop knows of the caller's side.
@@ -27,6 +28,7 @@ type hearing struct {
 	speech  bool       // the caller speaks, and it is not our echo
 	from    media.Tick // of that speech
 	looks   int        // frames since the last look for an echo
+	ours    time.Time  // when our own voice was last playing
 	held    bool       // playout is held by the turn machine
 	settled bool       // and what was played before is known
 }
@@ -120,7 +122,11 @@ func (c *Call) ended(at media.Tick) {
 // looks again now and then while that speech lasts, since a caller may start
 // to speak over an echo.
 func (c *Call) ownVoice(state vad.State) bool {
-	if c.heard.speech || !c.playout.Playing(time.Now()) {
+	now := time.Now()
+	if c.playout.Playing(now) {
+		c.heard.ours = now
+	}
+	if c.heard.speech || now.Sub(c.heard.ours) > echoTail {
 		return false
 	}
 	if c.heard.looks--; c.heard.looks > 0 {

@@ -20,7 +20,7 @@ const markOverdue = time.Second
 
 // loop is the call: it takes one thing at a time, until the leg is over.
 func (c *Call) loop(ctx context.Context) {
-	defer c.recoverLoop()
+	defer c.recoverFrom("loop")
 	beat := newBeat()
 	defer beat.stop()
 	c.clock.Observe(0, time.Now())
@@ -167,13 +167,14 @@ func (c *Call) fail(err error) {
 	c.finish(Result{Internal, Panicked}, telephony.Next{})
 }
 
-// recoverLoop turns a panic of the loop into the end of this call.
-func (c *Call) recoverLoop() {
+// recoverFrom turns a panic of the loop, or of the end of the call, into the end
+// of this call and of no other. What was recorded is left to recovery.
+func (c *Call) recoverFrom(part string) {
 	p := recover()
 	if p == nil {
 		return
 	}
-	c.Log.Error("call: internal error", "call", c.info.ID, "err", panicked("loop", p))
+	c.Log.Error("call: internal error", "call", c.info.ID, "err", panicked(part, p))
 	c.result = Result{Internal, Panicked}
 	ctx, cancel := context.WithTimeout(context.Background(), endWithin)
 	defer cancel()

@@ -49,19 +49,29 @@ func (c *Call) prove(ctx context.Context, row consent.Row) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, proveWithin)
+	defer cancel()
 	_, err = c.Ledger.Append(ctx, c.info.ID, row.Event, body)
 	return err
+}
+
+// take puts a recording that has been opened to work, and logs a row that was
+// not written.
+func (c *Call) take(w written) {
+	if w.recorder != nil {
+		c.recorder = w.recorder
+		c.spawn("recorder", func() error { return w.recorder.Run(c.run) })
+	}
+	if w.err != nil {
+		c.Log.Error("call: ledger failed", "call", c.info.ID, "err", w.err)
+	}
 }
 
 // wrote takes the clerk's answer into the loop.
 func (c *Call) wrote(w written) {
 	at := c.clock.Tick(time.Now())
-	if w.recorder != nil {
-		c.recorder = w.recorder
-		c.spawn("recorder", func() error { return c.recorder.Run(context.Background()) })
-	}
+	c.take(w)
 	if w.err != nil {
-		c.Log.Error("call: ledger failed", "call", c.info.ID, "err", w.err)
 		c.step(consent.Failed{At: at, Row: w.number}, at)
 		return
 	}
@@ -129,12 +139,6 @@ func (c *Call) settled(o consent.Outcome, at media.Tick) {
 // settle takes what the clerk still writes after the loop.
 func (c *Call) settle() {
 	for w := range c.written {
-		if w.recorder != nil {
-			c.recorder = w.recorder
-			c.spawn("recorder", func() error { return c.recorder.Run(context.Background()) })
-		}
-		if w.err != nil {
-			c.Log.Error("call: ledger failed", "call", c.info.ID, "err", w.err)
-		}
+		c.take(w)
 	}
 }
