@@ -23,10 +23,16 @@ type written struct {
 // are before a valve opens. A recording that can not be had is a row too.
 func (c *Call) clerk(ctx context.Context) error {
 	defer close(c.written)
-	for a := range c.rows {
-		c.written <- c.write(ctx, a)
+	for {
+		select {
+		case a, ok := <-c.rows:
+			if !ok || !put(ctx, c.written, c.write(ctx, a)) {
+				return ctx.Err()
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	return nil
 }
 
 func (c *Call) write(ctx context.Context, a consent.Append) written {

@@ -60,7 +60,11 @@ func (a *App) openRoutes(context.Context, Options) error {
 	public := http.NewServeMux()
 	a.twilio.Routes(public)
 	a.public = a.server(a.behindProxy(public))
-	a.operator = a.server(a.guard(a.operatorRoutes()))
+	operator := http.NewServeMux()
+	for pattern, handler := range a.operatorRoutes() {
+		operator.Handle(pattern, handler)
+	}
+	a.operator = a.server(a.guard(operator))
 	a.onStop("public listener", a.public.Shutdown)
 	return nil
 }
@@ -120,16 +124,17 @@ func (a *App) server(h http.Handler) *http.Server {
 	}
 }
 
-// operatorRoutes is what operators and their tools see.
-func (a *App) operatorRoutes() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", a.ready)
-	mux.HandleFunc("GET /api/v1/calls", a.listCalls)
-	mux.HandleFunc("GET /api/v1/calls/{id}", a.showCall)
-	mux.Handle("GET /api/v1/events", a.events)
-	return mux
+// operatorRoutes is what operators and their tools see, by pattern.
+// docs/openapi.yaml describes it.
+func (a *App) operatorRoutes() map[string]http.Handler {
+	return map[string]http.Handler{
+		"GET /metrics":           promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}),
+		"GET /livez":             http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }),
+		"GET /readyz":            http.HandlerFunc(a.ready),
+		"GET /api/v1/calls":      http.HandlerFunc(a.listCalls),
+		"GET /api/v1/calls/{id}": http.HandlerFunc(a.showCall),
+		"GET /api/v1/events":     a.events,
+	}
 }
 
 // guard lets in who has the token, speaks to us by our own name and comes from
