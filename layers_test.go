@@ -37,7 +37,7 @@ var layers = map[string][]string{
 	"consent/gatetest": {"media", "consent"},
 
 	"transcribe":            {"media", "consent", "internal/onnx"},
-	"transcribe/enginetest": {"media", "consent", "transcribe", "consent/gatetest"},
+	"transcribe/enginetest": {"media", "consent", "transcribe", "consent/gatetest", "internal/sim"},
 	"transcribe/vad":        {"media", "consent", "internal/onnx", "internal/models", "transcribe"},
 	"transcribe/moonshine":  {"media", "consent", "internal/onnx", "internal/models", "transcribe"},
 

@@ -13,6 +13,7 @@ import (
 
 	"sidetone/consent"
 	"sidetone/consent/gatetest"
+	"sidetone/internal/sim"
 	"sidetone/media"
 	"sidetone/transcribe"
 )
@@ -143,7 +144,7 @@ func (s Subject) open(t *testing.T, at media.Tick) *Driver {
 // heard checks the words of a final.
 func (s Subject) heard(t *testing.T, e transcribe.Event) {
 	t.Helper()
-	if errors, _ := WordErrors(s.Said.Words, e.Text); errors > s.WordErrors {
+	if errors, _ := sim.WordErrors(s.Said.Words, e.Text); errors > s.WordErrors {
 		t.Errorf("heard %q, want %q with at most %d word errors", e.Text, s.Said.Words, s.WordErrors)
 	}
 }
