@@ -345,23 +345,6 @@ func TestCoughResumes(t *testing.T) {
 	})
 }
 
-func TestOwnEchoDoesNotInterrupt(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		g := newGateway(t, options{mode: consent.NoticeMode, message: notice(), speaker: tones{}, engine: &engine{},
-			replier: &replies{each: []string{"440Hz 450Hz 460Hz"}},
-			carrier: sim.CarrierOptions{EchoDB: -20, EchoDelay: 140 * time.Millisecond}})
-		c := g.dial()
-		if err := c.WaitUntil(t.Context(), media.TicksIn(8*time.Second)); err != nil {
-			t.Fatal(err)
-		}
-		c.Hangup()
-		report, _ := g.end(c)
-		if len(report.Clears) != 0 {
-			t.Errorf("the agent's own echo cleared playout %d times", len(report.Clears))
-		}
-	})
-}
-
 func TestDroppedSocketIsOneCall(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, options{mode: consent.NoticeMode, message: notice(), speaker: tones{}, engine: &engine{},

@@ -46,6 +46,7 @@ type options struct {
 	unready bool // recordings can not begin
 	limit   time.Duration
 	carrier sim.CarrierOptions
+	voices  vad.Factory // nil: the one that needs no model
 	set     func(*dialog.Settings)
 }
 
@@ -124,7 +125,11 @@ func (g *gateway) serve(ctx context.Context, leg *twilio.Leg) {
 		g.t.Error(err)
 		return
 	}
-	detector, err := vad.NewEnergy(leg.Info().Rate, vad.Options{})
+	voices := g.o.voices
+	if voices == nil {
+		voices = vad.NewEnergy
+	}
+	detector, err := voices(leg.Info().Rate, vad.Options{})
 	if err != nil {
 		g.t.Error(err)
 		return

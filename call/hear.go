@@ -15,6 +15,7 @@ import (
 const (
 	quietAfter = media.FrameTicks * 5   // without a frame, the detector hears silence
 	echoAlike  = 0.75                   // correlation from which on it is our own voice
+	echoBelow  = 10                     // dB below our voice: a person is louder
 	echoLooks  = 3                      // frames between two looks at a suspected echo
 	echoTail   = 600 * time.Millisecond // an echo may come so late
 	heldFrames = 100                    // 2 s of frames wait for the ledger
@@ -29,6 +30,7 @@ type hearing struct {
 	from    media.Tick // of that speech
 	looks   int        // frames since the last look for an echo
 	ours    time.Time  // when our own voice was last playing
+	doubted bool       // the newest look was in doubt
 	held    bool       // playout is held by the turn machine
 	settled bool       // and what was played before is known
 }
@@ -85,6 +87,9 @@ func (c *Call) listen(at media.Tick) {
 // machine and the session when the caller begins or ends to speak.
 func (c *Call) voice(state vad.State, at media.Tick) {
 	c.heard.voice = state
+	if !state.Speech {
+		c.heard.looks, c.heard.doubted = 0, false
+	}
 	speech := state.Speech && !c.ownVoice(state)
 	if speech == c.heard.speech {
 		return
@@ -132,11 +137,15 @@ func (c *Call) ownVoice(state vad.State) bool {
 	if c.heard.looks--; c.heard.looks > 0 {
 		return true
 	}
-	if c.echo.Similarity() < echoAlike {
-		c.heard.looks = 0
+	c.heard.looks = echoLooks
+	alike, below := c.echo.Compare()
+	if alike < echoAlike && (below < echoBelow || c.heard.doubted) {
+		c.heard.looks, c.heard.doubted = 0, false
 		return false
 	}
-	c.heard.looks = echoLooks
+	// What is faint and unlike our voice may still be it, between two words: it
+	// takes two looks to make it a person.
+	c.heard.doubted = alike < echoAlike
 	c.Metrics.echoes.Inc()
 	return true
 }

@@ -112,6 +112,9 @@ func (c *Call) event(e telephony.Event) {
 // pass takes the beat of the call's one timer.
 func (c *Call) pass(now time.Time) {
 	at := c.clock.Tick(now)
+	if c.due.IsZero() {
+		c.echo.Sent(nil)
+	}
 	c.listen(at)
 	late := c.playout.Overdue(now) > markOverdue
 	if late && !c.playout.Settled() {

@@ -16,7 +16,8 @@ func hear(sent, heard []int16) (out []float64) {
 		e.Sent(sent[i*160 : (i+1)*160])
 		e.Heard(heard[i*160 : (i+1)*160])
 		if i >= 10 && i%10 == 0 && media.RMS(heard[(i-8)*160:(i+1)*160]) > -55 {
-			out = append(out, e.Similarity())
+			alike, _ := e.Compare()
+			out = append(out, alike)
 		}
 	}
 	return out
@@ -79,12 +80,12 @@ func TestSilenceIsNoEcho(t *testing.T) {
 	e := media.NewEcho(8000)
 	e.Sent(make([]int16, 160))
 	e.Heard(nil)
-	if s := e.Similarity(); s != 0 {
-		t.Errorf("silence is %.2f like silence, want 0", s)
+	if alike, _ := e.Compare(); alike != 0 {
+		t.Errorf("silence is %.2f like silence, want 0", alike)
 	}
 }
 
-func BenchmarkEchoSimilarity(b *testing.B) {
+func BenchmarkEchoCompare(b *testing.B) {
 	e := media.NewEcho(8000)
 	tone := media.Tone(8000, 440, 20*1e6, -12)
 	for range 100 {
@@ -93,6 +94,19 @@ func BenchmarkEchoSimilarity(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		e.Similarity()
+		e.Compare()
+	}
+}
+
+func TestEchoLevel(t *testing.T) {
+	e := media.NewEcho(8000)
+	tone := media.Tone(8000, 440, 2e9, -12)
+	quiet := line(tone, nil, -20, 0)
+	for i := 0; i+160 <= len(tone); i += 160 {
+		e.Sent(tone[i : i+160])
+		e.Heard(quiet[i : i+160])
+	}
+	if _, below := e.Compare(); below < 19 || below > 21 {
+		t.Errorf("an echo at -20 dB is %.1f dB below what was sent", below)
 	}
 }
