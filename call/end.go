@@ -118,16 +118,19 @@ func (c *Call) lastWords(at media.Tick) {
 		select {
 		case e, ok := <-c.session.Events():
 			if !ok {
+				c.Metrics.recognised.WithLabelValues(c.Engine.Name(), "lost").Add(float64(c.unfinished))
 				return
 			}
 			if e.Kind != transcribe.Final {
 				continue
 			}
 			c.unfinished--
+			c.recognised(e.Text)
 			if said, ok := c.gate.Heard(e.From, e.To, e.Text); ok && e.Text != "" {
 				c.keepCaller(dialog.CallerTurn{Said: said, Confidence: e.Confidence})
 			}
 		case <-timeout.C:
+			c.Metrics.recognised.WithLabelValues(c.Engine.Name(), "lost").Add(float64(c.unfinished))
 			c.Log.Warn("call: last words lost", "call", c.info.ID)
 			return
 		}

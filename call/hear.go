@@ -158,6 +158,7 @@ func (c *Call) understand(e transcribe.Event) {
 	if final {
 		c.unfinished--
 		c.turn.recognised(e.Took)
+		c.recognised(e.Text)
 	}
 	from := e.From
 	if since, ok := c.gate.Since(consent.Converse); ok {
@@ -167,4 +168,13 @@ func (c *Call) understand(e transcribe.Event) {
 	if c.talking() {
 		c.turnTo(dialog.Words{At: at, Said: said, Final: final, Confidence: e.Confidence})
 	}
+}
+
+// recognised counts a final.
+func (c *Call) recognised(text string) {
+	result := "words"
+	if text == "" {
+		result = "empty"
+	}
+	c.Metrics.recognised.WithLabelValues(c.Engine.Name(), result).Inc()
 }

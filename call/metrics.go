@@ -39,6 +39,7 @@ type Metrics struct {
 	withdrawn      prometheus.Counter
 	lateness       prometheus.Histogram
 	detectorErrors prometheus.Counter
+	recognised     *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics of calls; r may be nil.
@@ -78,6 +79,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Help: "How late agent frames were sent against their schedule.", Buckets: []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2}}),
 		detectorErrors: f.NewCounter(prometheus.CounterOpts{Name: "sidetone_vad_errors_total",
 			Help: "Frames that voice activity detection failed on."}),
+		recognised: f.NewCounterVec(prometheus.CounterOpts{Name: "sidetone_stt_results_total",
+			Help: "Turns given to speech recognition, by engine and result: words, empty, or lost with the engine."}, []string{"engine", "result"}),
 	}
 	for _, result := range []string{"admitted", "refused"} {
 		m.attempted.WithLabelValues(result)

@@ -43,7 +43,8 @@ type order struct {
 type measured struct {
 	Calls, Failed, Frames, Underruns, Faults int
 	Err                                      string
-	FirstAudio, Late, Clear, Reply, Control  quantiles
+	FirstAudio, Late, Clear, Reply           quantiles
+	Control, Idle                            quantiles // bare timers, under the load and before it
 }
 
 type quantiles struct {
@@ -69,6 +70,9 @@ func beCallers(text string) error {
 	if err != nil {
 		return err
 	}
+	quiet, done := context.WithTimeout(context.Background(), 3*time.Second)
+	idle := lateness(quiet)
+	done()
 	ctx, cancel := context.WithCancel(context.Background())
 	control := make(chan sim.Distribution, 1)
 	go func() { control <- lateness(ctx) }()
@@ -92,7 +96,7 @@ func beCallers(text string) error {
 	late := <-control
 	m := measured{Calls: f.Calls, Failed: f.Failed, Frames: f.Frames, Underruns: f.Underruns, Faults: f.Faults,
 		FirstAudio: quantilesOf(&f.FirstAudio), Late: quantilesOf(&f.Late), Clear: quantilesOf(&f.Clear),
-		Reply: quantilesOf(&f.Reply), Control: quantilesOf(&late)}
+		Reply: quantilesOf(&f.Reply), Control: quantilesOf(&late), Idle: quantilesOf(&idle)}
 	if f.Err != nil {
 		m.Err = f.Err.Error()
 	}
@@ -225,6 +229,7 @@ func BenchmarkCalls(b *testing.B) {
 			seconds := float64(n) * 60
 			b.ReportMetric(m.Late.P99, "pacing-p99-ms")
 			b.ReportMetric(m.Control.P99, "control-p99-ms")
+			b.ReportMetric(m.Idle.P99, "idle-p99-ms")
 			b.ReportMetric(g.share(b)*1000, "gateway-p95-ms")
 			b.ReportMetric(m.Clear.P95, "clear-p95-ms")
 			b.ReportMetric(m.FirstAudio.P95, "first-audio-p95-ms")
@@ -245,6 +250,7 @@ func BenchmarkFirstAudio(b *testing.B) {
 	wg.Wait()
 	b.ReportMetric(m.FirstAudio.P95, "first-audio-p95-ms")
 	b.ReportMetric(m.Control.P95, "control-p95-ms")
+	b.ReportMetric(m.Idle.P95, "idle-p95-ms")
 	b.Logf("first audio %+v; control %+v", m.FirstAudio, m.Control)
 }
 
@@ -257,6 +263,7 @@ func BenchmarkBuiltinSpeech(b *testing.B) {
 	b.ReportMetric(m.Reply.P95, "reply-p95-ms")
 	b.ReportMetric(m.Clear.P95, "clear-p95-ms")
 	b.ReportMetric(m.Control.P99, "control-p99-ms")
+	b.ReportMetric(m.Idle.P99, "idle-p99-ms")
 	b.Logf("reply %+v; clear %+v; control %+v", m.Reply, m.Clear, m.Control)
 }
 
