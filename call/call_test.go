@@ -494,3 +494,40 @@ func TestPanicEndsThisCallAndKeepsItsRecording(t *testing.T) {
 		}
 	})
 }
+
+// stuck is an engine that answers nothing until it is told to stop.
+type stuck struct{ tones }
+
+func (stuck) Speak(ctx context.Context, _ string, _ int) iter.Seq2[[]int16, error] {
+	return func(yield func([]int16, error) bool) {
+		<-ctx.Done()
+		yield(nil, ctx.Err())
+	}
+}
+
+func (stuck) Reply(ctx context.Context, _ dialog.Input) iter.Seq2[dialog.Part, error] {
+	return func(yield func(dialog.Part, error) bool) {
+		<-ctx.Done()
+		yield(dialog.Part{}, ctx.Err())
+	}
+}
+
+func TestStuckEnginesDoNotOutliveTheCall(t *testing.T) {
+	for _, o := range []options{
+		{speaker: stuck{}, replier: &replies{each: []string{"440Hz"}}},
+		{speaker: tones{}, replier: stuck{}},
+	} {
+		bubble(t, func(t *testing.T) {
+			o.mode, o.message = consent.NoticeMode, notice()
+			g := newGateway(t, o)
+			c := g.dial()
+			if err := c.WaitUntil(t.Context(), media.TicksIn(5*time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			c.Hangup()
+			if _, result := g.end(c); result.Reason != call.HungUp {
+				t.Errorf("the call ended %v, want hung up", result)
+			}
+		})
+	}
+}

@@ -136,7 +136,7 @@ func (c *Call) act(a dialog.Action) {
 // ask gives the replier its next input. A reply that is still running has been
 // cancelled; an input that it never took is replaced.
 func (c *Call) ask(in dialog.Input) {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(c.run)
 	if c.asked.cancel != nil {
 		c.asked.cancel()
 	}
@@ -230,7 +230,7 @@ func (c *Call) feed() {
 	}
 	next := s.pending[0]
 	s.pending = s.pending[1:]
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(c.run)
 	s.busy, s.muted, s.clip, s.turn, s.cancel, s.made = true, false, next.Clip, next.Turn, cancel, 0
 	if s.length == nil {
 		s.length = map[media.ClipID]media.Tick{}
