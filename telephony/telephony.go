@@ -46,6 +46,9 @@ type Info struct {
 	From, To  string     // as the carrier gave them; never assume E.164
 	Agent     string     // name of the agent that answers
 	Started   time.Time  //
+	// Metadata is what the operator's own systems said about the caller, from the
+	// session token; personal data, not to be logged.
+	Metadata map[string]string
 }
 
 // EventKind is the kind of an Event.
@@ -63,6 +66,18 @@ const (
 	Lost
 	// Resumed says that the far end is back after Lost.
 	Resumed
+	// Typed is a line that the far end wrote; Text holds it. This kind and those
+	// after it come from a Screen only.
+	Typed
+	// Chose is the answer to the question of consent; Choice holds it, and Text the
+	// content address of the message that was on the screen.
+	Chose
+	// Told is what the far end says about itself before or beside the conversation;
+	// Field names it ("name" or "email") and Text holds it.
+	Told
+	// Muted and Unmuted say that the far end's microphone was switched.
+	Muted
+	Unmuted
 )
 
 // Event is something the far end did. At is the newest inbound tick (the end
@@ -72,6 +87,10 @@ type Event struct {
 	At    media.Tick
 	Digit byte         // '0'-'9', '*', '#', 'A'-'D'
 	Mark  media.MarkID //
+
+	Text   string // Typed, Chose, Told
+	Field  string // Told
+	Choice Choice // Chose
 }
 
 // Cause says why a leg ended. It is a metric label.

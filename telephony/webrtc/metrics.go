@@ -1,0 +1,4 @@
+package webrtc
+
+// Metrics counts what the package sees.
+type Metrics struct{}
