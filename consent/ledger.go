@@ -5,7 +5,7 @@ package consent
 type Row struct {
 	Event   string            `json:"event"` // granted, refused, not_asked, unrecordable, abandoned, withdrawn
 	At      float64           `json:"at"`
-	How     string            `json:"how"` // continued, key, policy, system, hung_up
+	How     string            `json:"how"` // continued, key, button, policy, system, silent, hung_up
 	Mode    Mode              `json:"mode"`
 	Message MessageRow        `json:"message"`
 	Policy  map[string]string `json:"policy"`
@@ -27,7 +27,8 @@ func (r Row) Unrecordable() Row {
 type MessageRow struct {
 	ID       string    `json:"id"`
 	Language string    `json:"language"`
-	Parts    []PartRow `json:"parts"` // those played to their end, in order
+	Parts    []PartRow `json:"parts"`           // those played to their end, in order
+	Shown    bool      `json:"shown,omitempty"` // its words were on the caller's screen too
 }
 
 // PartRow says when a part was played; Confirmed means that the far end's

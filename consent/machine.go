@@ -6,6 +6,10 @@ import "sidetone/media"
 // who does not agree can hang up or press the key. The grant lies at its end.
 const ClearWait = media.TickRate * 3 / 2
 
+// answerWithin is how long the question may stay on a screen before the call is
+// given up.
+const answerWithin = 120 * media.TickRate
+
 // heldAtMost bounds the wait for the ledger after a grant: frames wait in
 // memory meanwhile, and no longer than this.
 const heldAtMost = 2 * media.TickRate
@@ -30,6 +34,14 @@ type (
 		Digit byte
 		Asked bool
 	}
+	// Chose: the caller pressed a button. Message names the message that was on the
+	// screen. Keep says that they agreed; otherwise they go on unrecorded, or, once
+	// they had agreed, take that back.
+	Chose struct {
+		At      media.Tick
+		Keep    bool
+		Message string
+	}
 	// Written: the row of an Append is on disk. Recordable says that a recording
 	// could be begun; without it nothing will be kept.
 	Written struct {
@@ -51,6 +63,7 @@ type (
 func (Answered) event()   {}
 func (PartPlayed) event() {}
 func (Key) event()        {}
+func (Chose) event()      {}
 func (Written) event()    {}
 func (Failed) event()     {}
 func (Passed) event()     {}
@@ -76,18 +89,24 @@ type (
 	// Withdrawn: the caller took the grant back; the valves of what is kept are shut
 	// as of At.
 	Withdrawn struct{ At media.Tick }
+	// Hush stops the message: the caller has answered before its end.
+	Hush struct{}
+	// Unanswered: the caller never answered; the call ends.
+	Unanswered struct{}
 	// Taken: the key was meant for this machine; nobody else gets it.
 	Taken struct{}
 	// GiveUp: the ledger fails, so nobody can agree to anything: say so and end.
 	GiveUp struct{}
 )
 
-func (Play) action()      {}
-func (Append) action()    {}
-func (Settled) action()   {}
-func (Withdrawn) action() {}
-func (Taken) action()     {}
-func (GiveUp) action()    {}
+func (Play) action()       {}
+func (Append) action()     {}
+func (Settled) action()    {}
+func (Withdrawn) action()  {}
+func (Hush) action()       {}
+func (Unanswered) action() {}
+func (Taken) action()      {}
+func (GiveUp) action()     {}
 
 // Outcome is how the question of consent ended; a metric label.
 type Outcome string
@@ -122,13 +141,17 @@ type Machine struct {
 	message Message
 
 	state    state
+	buttons  bool       // the answer is a button
+	asked    media.Tick // when the message began
 	part     int        // announcing: the next part to be confirmed
 	parts    []PartRow  // what was played of the message
 	since    media.Tick // clearWait: when the last part had been played
 	grantAt  media.Tick
-	granting int // writing: the number of the grant's row
+	granting int  // writing: the number of the grant's row
+	claimed  bool // writing: the row says that something will be kept
 	refused  bool
-	star     bool // the newest key was a star
+	refuser  string // how it was refused
+	star     bool   // the newest key was a star
 	rows     int
 }
 
@@ -137,6 +160,17 @@ type Machine struct {
 func NewMachine(mode Mode, policy Policy, message Message) *Machine {
 	return &Machine{mode: mode, policy: policy, message: message}
 }
+
+// OnScreen says that the caller reads the message as well as hearing it, and
+// answers by a button. Where the policy would keep anything, nothing but Chose
+// opens a valve then: not the end of the message, nor a key.
+func (m *Machine) OnScreen() *Machine {
+	m.buttons = m.policy.keeps()
+	return m
+}
+
+// Asks reports whether the caller is to press a button.
+func (m *Machine) Asks() bool { return m.buttons }
 
 // Gate returns the gate that this machine opens.
 func (m *Machine) Gate() *Gate { return &m.gate }
@@ -160,6 +194,8 @@ func (m *Machine) Step(e Event) []Action {
 		return m.played(e)
 	case Key:
 		return m.key(e)
+	case Chose:
+		return m.chose(e)
 	case Written:
 		return m.written(e)
 	case Failed:
@@ -176,10 +212,10 @@ func (m *Machine) announce(at media.Tick) []Action {
 	if m.state != waiting {
 		return nil
 	}
-	if len(m.message.Parts) == 0 {
-		return m.grant(at)
+	if len(m.message.Parts) == 0 && !m.buttons {
+		return m.grant(at, "continued")
 	}
-	m.state = announcing
+	m.state, m.asked = announcing, at
 	var actions []Action
 	for part := range m.message.Parts {
 		actions = append(actions, Play{part})
@@ -205,26 +241,54 @@ func (m *Machine) played(e PartPlayed) []Action {
 func (m *Machine) key(e Key) []Action {
 	star := m.star
 	m.star = e.Digit == '*'
-	if e.Digit != optOutDigit || m.policy[Record] != OptOut || e.Asked && !star {
+	if m.buttons || e.Digit != optOutDigit || m.policy[Record] != OptOut || e.Asked && !star {
 		return nil
 	}
 	if m.refused {
 		return []Action{Taken{}}
 	}
-	m.refused = true
+	return append([]Action{Taken{}}, m.refuse(e.At, "key")...)
+}
+
+// chose takes a button. One that was pressed under another message than this is
+// no answer.
+func (m *Machine) chose(e Chose) []Action {
+	switch {
+	case !m.buttons || e.Message != m.message.ID:
+		return nil
+	case m.state == announcing || m.state == clearWait:
+		if !e.Keep {
+			m.refuse(e.At, "button")
+		}
+		return append([]Action{Hush{}}, m.grant(e.At, "button")...)
+	case !e.Keep && !m.refused:
+		return m.refuse(e.At, "button")
+	}
+	return nil
+}
+
+// refuse shuts what keeps anything, or sees to it that the grant opens no such
+// valve.
+func (m *Machine) refuse(at media.Tick, how string) []Action {
+	m.refused, m.refuser = true, how
 	if m.state != settled {
-		return []Action{Taken{}} // the grant will open nothing that keeps
+		return nil
 	}
 	for p := Record; p < purposes; p++ {
-		m.gate.shut(p, e.At)
+		m.gate.shut(p, at)
 	}
-	return []Action{Taken{}, m.row("withdrawn", e.At, "key", m.valves()), Withdrawn{e.At}}
+	return []Action{m.row("withdrawn", at, how, m.valves()), Withdrawn{at}}
 }
 
 func (m *Machine) passed(at media.Tick) []Action {
 	switch {
+	case m.buttons && (m.state == announcing || m.state == clearWait):
+		if at-m.asked >= answerWithin {
+			m.state = over
+			return []Action{Settled{Abandoned}, m.row("abandoned", at, "silent", [purposes]bool{}), Unanswered{}}
+		}
 	case m.state == clearWait && at-m.since >= m.message.Wait:
-		return m.grant(m.since + m.message.Wait)
+		return m.grant(m.since+m.message.Wait, "continued")
 	case m.state == writing && at-m.grantAt > heldAtMost:
 		return m.giveUp()
 	}
@@ -232,19 +296,20 @@ func (m *Machine) passed(at media.Tick) []Action {
 }
 
 // grant asks for the row that permits what the policy opens after the message.
-func (m *Machine) grant(at media.Tick) []Action {
+func (m *Machine) grant(at media.Tick, how string) []Action {
 	m.state, m.grantAt = writing, at
 	valves := m.opening()
-	event, how := "granted", "continued"
+	event := "granted"
 	switch {
 	case m.refused:
-		event, how = "refused", "key"
+		event, how = "refused", m.refuser
 	case !valves[Record] && !valves[Transcript]:
 		event, how = "not_asked", "policy"
 	}
 	a := m.row(event, at, how, valves)
 	m.granting = a.Number
 	a.Keep = valves[Record] || valves[Transcript] || valves[Snippet]
+	m.claimed = a.Keep
 	return []Action{a}
 }
 
@@ -276,7 +341,11 @@ func (m *Machine) written(e Written) []Action {
 			m.gate.open(Purpose(p), m.grantAt)
 		}
 	}
-	return []Action{Settled{outcome}}
+	actions := []Action{Settled{outcome}}
+	if m.refused && m.claimed { // refused while the row was on its way
+		actions = append(actions, m.row("withdrawn", e.At, m.refuser, m.valves()))
+	}
+	return actions
 }
 
 func (m *Machine) failed(e Failed) []Action {
@@ -321,7 +390,7 @@ func (m *Machine) row(event string, at media.Tick, how string, valves [purposes]
 	m.rows++
 	r := Row{
 		Event: event, At: at.Seconds(), How: how, Mode: m.mode,
-		Message: MessageRow{ID: m.message.ID, Language: m.message.Language, Parts: m.parts},
+		Message: MessageRow{ID: m.message.ID, Language: m.message.Language, Parts: m.parts, Shown: m.buttons},
 		Policy:  map[string]string{}, Valves: map[string]bool{},
 	}
 	for p, rule := range m.policy {

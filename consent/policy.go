@@ -52,6 +52,11 @@ func ParseMode(name string) (Mode, Policy, error) {
 	return Mode(name), p, nil
 }
 
+// keeps reports whether the policy may keep anything at all.
+func (p Policy) keeps() bool {
+	return p[Record] != Never || p[Transcript] != Never || p[Snippet] != Never
+}
+
 // Strictest returns the policy that takes the stricter rule for each purpose.
 func (p Policy) Strictest(q Policy) Policy {
 	for i := range p {
