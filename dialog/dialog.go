@@ -120,6 +120,13 @@ type (
 		Said  consent.Heard // the digit, minted
 		Digit byte
 	}
+	// Typed: the caller wrote a line: a turn of no duration.
+	Typed struct {
+		At   media.Tick
+		Said consent.Heard
+	}
+	// Stirred: the caller is busy without a word, such as writing a line.
+	Stirred struct{ At media.Tick }
 	// Replied: the replier yielded a part.
 	Replied struct {
 		At   media.Tick
@@ -162,6 +169,8 @@ func (e SpeechStarted) event() media.Tick { return e.At }
 func (e SpeechEnded) event() media.Tick   { return e.At }
 func (e Words) event() media.Tick         { return e.At }
 func (e Key) event() media.Tick           { return e.At }
+func (e Typed) event() media.Tick         { return e.At }
+func (e Stirred) event() media.Tick       { return e.At }
 func (e Replied) event() media.Tick       { return e.At }
 func (e ReplyEnded) event() media.Tick    { return e.At }
 func (e Played) event() media.Tick        { return e.At }
@@ -198,6 +207,7 @@ type (
 		Said       consent.Heard
 		Confidence float64
 		Keyed      bool
+		Typed      bool
 	}
 	// AgentTurn commits what was played of an agent's turn to the transcript.
 	AgentTurn struct {

@@ -34,6 +34,23 @@ func (in Input) Words() string {
 // isKey reports whether a line of the caller's is a key.
 func isKey(said string) bool { return len(said) == 1 && strings.Contains("0123456789*#ABCD", said) }
 
+// Progress is how far a sentence of the agent's has been played.
+type Progress struct {
+	Turn   TurnID
+	Text   string
+	Played string // the words of Text that were played whole
+	Done   bool
+}
+
+// Progress returns how far a clip of the current reply has been played.
+func (m *Machine) Progress(id media.ClipID) (Progress, bool) {
+	c := m.reply.clip(id)
+	if c == nil {
+		return Progress{}, false
+	}
+	return Progress{Turn: m.reply.turn, Text: c.text, Played: c.played(), Done: c.done}, true
+}
+
 // played returns the words of the clip that were played whole. The time is
 // spread evenly over the characters; of a clip whose length is not known yet,
 // they are taken to last as long as usual.

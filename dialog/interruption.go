@@ -40,7 +40,9 @@ func (m *Machine) contend() {
 		return
 	}
 	if len(m.pending)+len(m.keys) > 0 {
-		m.interrupt() // what was said in a protected sentence counts after it
+		if !m.reply.complete() {
+			m.interrupt() // what was said in a protected sentence counts after it
+		}
 		return
 	}
 	if m.floor.state == agents {

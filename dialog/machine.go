@@ -108,6 +108,10 @@ func (m *Machine) take(e Event) {
 		m.words(e)
 	case Key:
 		m.key(e)
+	case Typed:
+		m.typed(e)
+	case Stirred:
+		m.quiet.since = m.now
 	case Replied:
 		m.replied(e.Part)
 	case ReplyEnded:

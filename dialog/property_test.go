@@ -185,7 +185,7 @@ func (w *world) do(op, arg byte) {
 		h, _ := w.gate.Heard(max(0, w.now-9600), w.now, worldWords[int(arg)%len(worldWords)])
 		return h
 	}
-	switch op % 16 {
+	switch op % 18 {
 	case 0, 1, 2:
 		for range arg%64 + 1 {
 			w.now += media.FrameTicks
@@ -228,6 +228,12 @@ func (w *world) do(op, arg byte) {
 			w.settled = true
 			w.step(HoldSettled{At: w.now})
 		}
+	case 16:
+		if h := heard(); h.String() != "" {
+			w.step(Typed{At: w.now, Said: h})
+		}
+	case 17:
+		w.step(Stirred{At: w.now})
 	case 15: // something of an old turn
 		turn := TurnID(arg % 8)
 		if turn != w.live {

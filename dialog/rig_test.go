@@ -29,6 +29,7 @@ import (
 //	990 quiet                the caller fell silent
 //	995 partial TEXT | final [TEXT]
 //	999 key 5
+//	999 typed TEXT | stirred
 //	999 settled | close | pass
 type rig struct {
 	t        *testing.T
@@ -89,6 +90,10 @@ func (r *rig) event(name, rest string) Event {
 		return Words{At: at, Said: r.mint(rest), Final: name == "final", Confidence: 0.9}
 	case "key":
 		return Key{At: at, Said: r.mint(rest), Digit: rest[0]}
+	case "typed":
+		return Typed{At: at, Said: r.mint(rest)}
+	case "stirred":
+		return Stirred{At: at}
 	case "part", "part!":
 		return Replied{At: at, Turn: r.turn, Part: Part{Sentence: rest, Protected: name == "part!"}}
 	case "answer":
@@ -177,6 +182,9 @@ func describe(a Action) string {
 	case CallerTurn:
 		if a.Keyed {
 			return "key " + a.Said.String()
+		}
+		if a.Typed {
+			return "typed " + a.Said.String()
 		}
 		return "caller " + a.Said.String()
 	case AgentTurn:

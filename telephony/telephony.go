@@ -69,6 +69,8 @@ const (
 	// Typed is a line that the far end wrote; Text holds it. This kind and those
 	// after it come from a Screen only.
 	Typed
+	// Typing says that the far end is writing a line.
+	Typing
 	// Chose is the answer to the question of consent; Choice holds it, and Text the
 	// content address of the message that was on the screen.
 	Chose

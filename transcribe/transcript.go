@@ -40,6 +40,7 @@ type Manner struct {
 	Speaker     Speaker `json:"speaker"`
 	Interrupted bool    `json:"interrupted,omitempty"`
 	Keyed       bool    `json:"keyed,omitempty"`      // pressed, not said
+	Typed       bool    `json:"typed,omitempty"`      // written, not said
 	Engine      string  `json:"engine,omitempty"`     // that recognised or spoke it
 	Confidence  float64 `json:"confidence,omitempty"` // 0 to 1; 0 when unknown
 }
