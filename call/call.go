@@ -51,12 +51,14 @@ type Options struct {
 	Ledger   Ledger
 	// Begin opens the recording; it returns when the keys are on disk. nil keeps
 	// nothing.
-	Begin    func(origin media.Tick) (*recorder.Recorder, error)
-	Limit    time.Duration // of the call; 0 is none
-	Farewell Farewell
-	Watch    func(Update) // sees what the call may show; must not block; may be nil
-	Metrics  *Metrics
-	Log      *slog.Logger
+	Begin func(origin media.Tick) (*recorder.Recorder, error)
+	Limit time.Duration // of the call; 0 is none
+	// Unrecorded lets a caller with a screen choose to go on without a recording.
+	Unrecorded bool
+	Farewell   Farewell
+	Watch      func(Update) // sees what the call may show; must not block; may be nil
+	Metrics    *Metrics
+	Log        *slog.Logger
 }
 
 // Farewell is what a caller hears when the gateway ends the call.
@@ -64,6 +66,8 @@ type Farewell struct {
 	Duration     string // the call has reached its limit
 	ShuttingDown string // the gateway stops
 	Unprovable   string // the ledger fails: nobody can agree to anything
+	Unanswered   string // the question of consent was not answered
+	Unrecorded   string // the caller wants no recording, and the agent goes on with none but recorded ones
 }
 
 // FirstClip is the number of the first clip that is not part of a message.
@@ -87,6 +91,7 @@ type Call struct {
 	heard      hearing
 	spoken     speaking
 	asked      asking
+	screen     screen
 	ending     *ending
 	outcome    consent.Outcome // empty until settled
 	anchored   media.Tick      // the newest anchor
@@ -122,6 +127,10 @@ func New(o Options) (*Call, error) {
 		inputs:  make(chan input, 1),
 		says:    make(chan say, 1),
 		fault:   make(chan error, 8),
+	}
+	if leg, ok := o.Leg.(telephony.Screen); ok {
+		c.screen.leg = leg
+		c.Consent.OnScreen()
 	}
 	c.echo = media.NewEcho(c.info.Rate)
 	c.playout = media.NewPlayout(media.PlayoutOptions{Rate: c.info.Rate, Lead: c.info.Lead}, sink{c})

@@ -41,6 +41,7 @@ func (c *Call) farewell(text string, r Result) {
 		c.ending.by = time.Now()
 		return
 	}
+	c.show(telephony.Said{Text: text})
 	c.spoken.pending = append(c.spoken.pending, dialog.Say{Clip: farewellClip, Text: text})
 }
 
@@ -76,6 +77,7 @@ func (e *ending) tell(c *Call) {
 		return
 	}
 	e.told = true
+	c.show(telephony.Over{Outcome: string(e.result.Outcome), Reason: string(e.result.Reason)})
 	c.spawn("end", func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), endWithin)
 		defer cancel()

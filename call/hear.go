@@ -166,6 +166,7 @@ func (c *Call) understand(e transcribe.Event) {
 	}
 	said, _ := c.gate.Heard(from, max(from, e.To), e.Text)
 	if c.talking() {
+		c.showHearing(said, final)
 		c.turnTo(dialog.Words{At: at, Said: said, Final: final, Confidence: e.Confidence})
 	}
 }

@@ -14,19 +14,28 @@ import (
 // the ticks at which it was played.
 func (c *Call) keepLeadIn() {
 	for _, s := range c.leadIn {
-		c.eachFrame(s, func(f media.Frame) {
-			if a, ok := c.gate.LeadIn(f); ok {
-				c.recorder.Write(recorder.Agent, a)
-			}
-		})
-		if !s.Done {
-			continue
+		c.keepPart(s)
+	}
+}
+
+// keepPart puts a stretch of the announcement into the recording, and a part that
+// was played to its end into the transcript.
+func (c *Call) keepPart(s media.Span) {
+	if c.recorder == nil {
+		return
+	}
+	c.eachFrame(s, func(f media.Frame) {
+		if a, ok := c.gate.LeadIn(f); ok {
+			c.recorder.Write(recorder.Agent, a)
 		}
-		from := s.At - s.From
-		to := s.At + media.TickOfSample(int64(len(s.PCM)), c.info.Rate)
-		if text, ok := c.gate.LeadInText(from, to, c.Message.Parts[s.Clip-1].Text); ok {
-			c.noteTurn(text, transcribe.Manner{Speaker: transcribe.Agent})
-		}
+	})
+	if !s.Done {
+		return
+	}
+	from := s.At - s.From
+	to := s.At + media.TickOfSample(int64(len(s.PCM)), c.info.Rate)
+	if text, ok := c.gate.LeadInText(from, to, c.Message.Parts[s.Clip-1].Text); ok {
+		c.noteTurn(text, transcribe.Manner{Speaker: transcribe.Agent})
 	}
 }
 
@@ -71,8 +80,8 @@ func (c *Call) keepCaller(t dialog.CallerTurn) {
 	if !ok {
 		return
 	}
-	m := transcribe.Manner{Speaker: transcribe.Caller, Keyed: t.Keyed, Confidence: t.Confidence}
-	if !t.Keyed && c.Engine != nil {
+	m := transcribe.Manner{Speaker: transcribe.Caller, Keyed: t.Keyed, Typed: t.Typed, Confidence: t.Confidence}
+	if !t.Keyed && !t.Typed && c.Engine != nil {
 		m.Engine = c.Engine.Name()
 	}
 	c.noteTurn(text, m)

@@ -24,6 +24,7 @@ func (c *Call) loop(ctx context.Context) {
 	beat := newBeat()
 	defer beat.stop()
 	c.clock.Observe(0, time.Now())
+	c.showQuestion()
 	c.step(consent.Answered{}, 0)
 	c.send(time.Now())
 
@@ -106,6 +107,8 @@ func (c *Call) event(e telephony.Event) {
 		c.clock.Reanchor()
 		c.lost = false
 		c.playout.Found()
+	case telephony.Typed, telephony.Typing, telephony.Chose, telephony.Told:
+		c.fromScreen(e)
 	}
 }
 

@@ -95,9 +95,17 @@ func (c *Call) step(e consent.Event, at media.Tick) (taken bool) {
 			c.rows <- a
 		case consent.Settled:
 			c.settled(a.Outcome, at)
+		case consent.Hush:
+			c.silence()
+		case consent.Unanswered:
+			c.farewell(c.Farewell.Unanswered, Result{Caller, NoConsent})
 		case consent.Taken:
 			taken = true
 		case consent.Withdrawn:
+			c.showSettled("withdrawn")
+			if c.screen.leg != nil && !c.Unrecorded {
+				c.farewell(c.Farewell.Unrecorded, Result{Caller, NoConsent})
+			}
 			c.watch(Update{Kind: ConsentWithdrawn})
 			c.Metrics.withdrawn.Inc()
 		case consent.GiveUp:
@@ -133,6 +141,7 @@ func (c *Call) settled(o consent.Outcome, at media.Tick) {
 		c.admit(f)
 	}
 	c.waiting = nil
+	c.showSettled(string(o))
 	if !c.talking() {
 		return
 	}
@@ -140,6 +149,10 @@ func (c *Call) settled(o consent.Outcome, at media.Tick) {
 	if c.heard.speech {
 		c.begun(at)
 	}
+	for _, e := range c.screen.early {
+		c.fromScreen(e)
+	}
+	c.screen.early = nil
 }
 
 // settle takes what the clerk still writes after the loop.

@@ -27,6 +27,7 @@ const (
 	Transferred  Reason = "transferred"
 	HungUp       Reason = "hung_up"
 	NoSpeech     Reason = "no_speech"
+	NoConsent    Reason = "no_consent" // the question of consent was not answered, or against the agent's terms
 	Dropped      Reason = "dropped"
 	Unanswered   Reason = "unanswered"
 	Protocol     Reason = "protocol"

@@ -98,6 +98,7 @@ func (c *Call) turnTo(e dialog.Event) {
 
 func (c *Call) act(a dialog.Action) {
 	now := time.Now()
+	c.showAction(a)
 	switch a := a.(type) {
 	case dialog.StartReply:
 		c.ask(a.Input)
@@ -327,6 +328,7 @@ func (c *Call) played(spans []media.Span) {
 			At: at, Clip: s.Clip, From: s.At, Offset: s.From + length,
 			Length: c.spoken.length[s.Clip], Done: s.Done,
 		})
+		c.showProgress(s.Clip)
 		if s.Done {
 			delete(c.spoken.length, s.Clip)
 		}
@@ -335,6 +337,10 @@ func (c *Call) played(spans []media.Span) {
 
 // playedPart takes a stretch of the announcement.
 func (c *Call) playedPart(s media.Span, at, length media.Tick) {
+	if c.outcome != "" {
+		c.keepPart(s) // answered before its end
+		return
+	}
 	c.leadIn = append(c.leadIn, s)
 	if !s.Done {
 		return

@@ -20,6 +20,7 @@ type Config struct {
 	Telephony Telephony `yaml:"telephony"`
 	Agents    Agents    `yaml:"agents"`
 	Consent   Consent   `yaml:"consent"`
+	Web       Web       `yaml:"web"`
 	Speech    Speech    `yaml:"speech"`
 	LLM       LLM       `yaml:"llm"`
 	Recorder  Recorder  `yaml:"recorder"`
@@ -49,9 +50,34 @@ type Limits struct {
 	OverflowText string   `yaml:"overflow_text"`
 }
 
-// Telephony is the carriers.
+// Telephony is how calls come in.
 type Telephony struct {
 	Twilio Twilio `yaml:"twilio"`
+	WebRTC WebRTC `yaml:"webrtc"`
+}
+
+// WebRTC is the sound of calls from browsers.
+type WebRTC struct {
+	Listen         string   `yaml:"listen"`
+	Announce       []string `yaml:"announce"` // addresses
+	Peers          Peers    `yaml:"peers"`
+	TURNURLs       []string `yaml:"turn_urls"`
+	TURNSecret     Secret   `yaml:"turn_secret"`
+	TURNSecretFile string   `yaml:"turn_secret_file"`
+	OpusBitrate    int      `yaml:"opus_bitrate"`
+	OpusComplexity int      `yaml:"opus_complexity"`
+}
+
+// Web is who may call from a web page, and how much.
+type Web struct {
+	Demo               bool     `yaml:"demo"`
+	Origins            []string `yaml:"origins"`
+	CallDuration       Duration `yaml:"call_duration"`
+	CallsPerAgent      int      `yaml:"calls_per_agent"`
+	CallsPerAddress    int      `yaml:"calls_per_address"`
+	CallsPerAddressDay int      `yaml:"calls_per_address_day"`
+	CallsPerDay        int      `yaml:"calls_per_day"`
+	MinutesPerDay      int      `yaml:"minutes_per_day"`
 }
 
 // Twilio is one account at Twilio.
@@ -147,11 +173,18 @@ func Default() *Config {
 			CallDuration: Duration(30 * time.Minute),
 			OverflowText: "All our lines are busy. Please call again in a few minutes.",
 		},
-		Telephony: Telephony{Twilio: Twilio{APIBaseURL: "https://api.twilio.com"}},
-		Agents:    Agents{Dir: "configs/agents", Default: "interview"},
-		Consent:   Consent{Floor: ModeNotice},
-		Speech:    Speech{STT: STTMoonshine, TTS: TTSFlite, Voice: "rms", ModelsDir: "models"},
-		LLM:       LLM{Timeout: Duration(20 * time.Second)},
+		Telephony: Telephony{
+			Twilio: Twilio{APIBaseURL: "https://api.twilio.com"},
+			WebRTC: WebRTC{Listen: ":8082", Peers: PeersAuto, OpusBitrate: 24000, OpusComplexity: 5},
+		},
+		Web: Web{
+			Demo: true, CallDuration: Duration(15 * time.Minute), CallsPerAgent: 50,
+			CallsPerAddress: 5, CallsPerAddressDay: 100, CallsPerDay: 1000, MinutesPerDay: 3000,
+		},
+		Agents:  Agents{Dir: "configs/agents", Default: "interview"},
+		Consent: Consent{Floor: ModeNotice},
+		Speech:  Speech{STT: STTMoonshine, TTS: TTSFlite, Voice: "rms", ModelsDir: "models"},
+		LLM:     LLM{Timeout: Duration(20 * time.Second)},
 		Recorder: Recorder{
 			SpoolMaxBytes: 10 << 30,
 			OnFull:        RefuseCalls,

@@ -202,11 +202,11 @@ func TestSecretFiles(t *testing.T) {
 	large := file("large", strings.Repeat("hunter2\n", maxFile/8+1))
 	twins := []string{
 		"SIDETONE_SERVER_ADMIN_TOKEN", "SIDETONE_TELEPHONY_TWILIO_API_KEY_SECRET", "SIDETONE_LLM_API_KEY",
-		"SIDETONE_STORAGE_S3_SECRET_ACCESS_KEY", "SIDETONE_TELEPHONY_TWILIO_AUTH_TOKENS",
+		"SIDETONE_STORAGE_S3_SECRET_ACCESS_KEY", "SIDETONE_TELEPHONY_TWILIO_AUTH_TOKENS", "SIDETONE_TELEPHONY_WEBRTC_TURN_SECRET",
 	}
 	companions := []string{
 		"SIDETONE_TELEPHONY_TWILIO_API_KEY_SID=SK1", "SIDETONE_STORAGE_S3_ACCESS_KEY_ID=a",
-		"SIDETONE_STORAGE_S3_ENDPOINT=https://example.com",
+		"SIDETONE_STORAGE_S3_ENDPOINT=https://example.com", "SIDETONE_TELEPHONY_WEBRTC_TURN_URLS=turn:example.com",
 	}
 	t.Run("one line each", func(t *testing.T) {
 		environ := slices.Clone(companions)
@@ -292,7 +292,8 @@ func TestWarnings(t *testing.T) {
 		{[]string{"SIDETONE_SERVER_PUBLIC_URL=http://example.com"}, "server.public_url: plain http"},
 		{[]string{"SIDETONE_SERVER_PUBLIC_URL=http://127.0.0.1:8080"}, ""},
 		{[]string{"SIDETONE_SERVER_PUBLIC_URL=http://[::1]:8080"}, ""},
-		{[]string{"SIDETONE_SERVER_PUBLIC_URL=https://example.com"}, ""},
+		{[]string{"SIDETONE_SERVER_PUBLIC_URL=https://example.com", "SIDETONE_WEB_DEMO=false"}, ""},
+		{[]string{"SIDETONE_SERVER_PUBLIC_URL=https://example.com"}, "web.demo: anyone who reaches https://example.com/demo"},
 		{[]string{"SIDETONE_STORAGE_S3_ENDPOINT=http://minio:9000"}, "storage.s3.endpoint: plain http"},
 		{[]string{"SIDETONE_LLM_BASE_URL=http://vllm:8000/v1", "SIDETONE_LLM_MODEL=m"}, "llm.base_url: plain http"},
 		{[]string{"SIDETONE_TELEPHONY_TWILIO_INSECURE_SKIP_SIGNATURE=true"}, "telephony.twilio.insecure_skip_signature: anyone"},
@@ -390,6 +391,23 @@ func TestValuesReadBackAsWritten(t *testing.T) {
 	for _, b := range []ByteSize{0, 1, 1023, 1024, 1536, 10 << 30, 1 << 40, 1<<63 - 1} {
 		if got, err := parseByteSize(b.String()); err != nil || got != b {
 			t.Errorf("%d was written as %q and read as %d, error %v", int64(b), b, int64(got), err)
+		}
+	}
+}
+
+func TestPrivatePeers(t *testing.T) {
+	for _, test := range []struct {
+		environ []string
+		want    bool
+	}{
+		{nil, true},
+		{[]string{"SIDETONE_SERVER_PUBLIC_URL=https://example.com"}, false},
+		{[]string{"SIDETONE_SERVER_PUBLIC_URL=https://example.com", "SIDETONE_TELEPHONY_WEBRTC_PEERS=any"}, true},
+		{[]string{"SIDETONE_TELEPHONY_WEBRTC_PEERS=public"}, false},
+	} {
+		c, _, err := Load("", test.environ)
+		if err != nil || c.PrivatePeers() != test.want {
+			t.Errorf("%q: error %v, want %v", test.environ, err, test.want)
 		}
 	}
 }

@@ -47,6 +47,7 @@ func (c *Config) Validate() error {
 	f.check(c.DataDir != "", "data_dir", "must not be empty")
 	c.validateServer(&f)
 	c.validateTwilio(&f)
+	c.validateWeb(&f)
 	c.validateCalls(&f)
 	c.validateStorage(&f)
 	return errors.Join(f...)
@@ -159,7 +160,7 @@ func (c *Config) warnings() []string {
 	if c.Server.AdminToken != "" && len(c.Server.AdminToken) < 16 {
 		w = append(w, "server.admin_token: shorter than 16 characters; it can be guessed")
 	}
-	return w
+	return append(w, c.warnWeb()...)
 }
 
 // plainURL parses an http or https URL without user, query and fragment. Its

@@ -81,6 +81,7 @@ type (
 	STT         string // speech recognition
 	TTS         string // voice
 	OnFull      string // what happens to new calls when the spool is full
+	Peers       string // which browsers' addresses are taken
 	LogLevel    string
 	LogFormat   string
 )
@@ -100,6 +101,10 @@ const (
 	RefuseCalls OnFull = "refuse_calls"
 	Unrecorded  OnFull = "unrecorded"
 
+	PeersAny    Peers = "any"
+	PeersPublic Peers = "public" // none in private ranges
+	PeersAuto   Peers = "auto"   // any while the gateway is for this machine's own browsers
+
 	FormatText LogFormat = "text"
 	FormatJSON LogFormat = "json"
 )
@@ -107,9 +112,12 @@ const (
 func (ConsentMode) choices() []string {
 	return []string{string(ModeAny), string(ModeNotice), string(ModeOptOut), string(ModeNoRecord)}
 }
-func (STT) choices() []string       { return []string{string(STTMoonshine), string(STTNone)} }
-func (TTS) choices() []string       { return []string{string(TTSFlite)} }
-func (OnFull) choices() []string    { return []string{string(RefuseCalls), string(Unrecorded)} }
+func (STT) choices() []string    { return []string{string(STTMoonshine), string(STTNone)} }
+func (TTS) choices() []string    { return []string{string(TTSFlite)} }
+func (OnFull) choices() []string { return []string{string(RefuseCalls), string(Unrecorded)} }
+func (Peers) choices() []string {
+	return []string{string(PeersAny), string(PeersPublic), string(PeersAuto)}
+}
 func (LogLevel) choices() []string  { return []string{"debug", "info", "warn", "error"} }
 func (LogFormat) choices() []string { return []string{string(FormatText), string(FormatJSON)} }
 
