@@ -6,6 +6,9 @@ import (
 	"github.com/pion/rtp"
 )
 
+// webRate is the rate of a leg's sound, Hz.
+const webRate = 16000
+
 // wire is what a leg needs of its peer connection. *peer is one; the
 // conformance suite has one over channels, so that it can run in virtual time.
 //

@@ -1,0 +1,86 @@
+package webrtc
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+
+	"sidetone/media"
+	"sidetone/telephony"
+)
+
+// eventsVersion is the version of docs/web-events.md.
+const eventsVersion = 1
+
+// Why something can not be shown.
+var (
+	errShowTooLong = errors.New("webrtc: too long to be shown")
+	errShowKind    = errors.New("webrtc: unknown kind of message")
+	errChoked      = errors.New("webrtc: page does not take its messages")
+)
+
+// marshalHello returns the first message to the page.
+func marshalHello(info telephony.Info, h Hello) ([]byte, error) {
+	if h.Ask == nil {
+		h.Ask = []string{}
+	}
+	return marshal("hello", struct {
+		Version int    `json:"v"`
+		Call    string `json:"call"`
+		Session string `json:"session"`
+		Hello
+	}{eventsVersion, info.ID, info.CarrierID, h})
+}
+
+// marshalShow returns s as a message to the page, with its times filled in. The
+// error wraps errShowTooLong or errShowKind.
+func marshalShow(s telephony.Show) ([]byte, error) {
+	switch s := s.(type) {
+	case telephony.Question:
+		if s.Parts == nil {
+			s.Parts = []telephony.QuestionPart{}
+		}
+		if s.Choices == nil {
+			s.Choices = []telephony.Choice{}
+		}
+		return marshal("consent", s)
+	case telephony.Settled:
+		return marshal("consent_settled", s)
+	case telephony.State:
+		return marshal("state", s)
+	case telephony.Caption:
+		s.FromS, s.ToS = seconds(s.From), seconds(s.To)
+		return marshal("caption", s)
+	case telephony.Saying:
+		return marshal("saying", s)
+	case telephony.Said:
+		s.FromS, s.ToS = seconds(s.From), seconds(s.To)
+		return marshal("said", s)
+	case telephony.Problem:
+		return marshal("problem", s)
+	case telephony.Over:
+		return marshal("over", s)
+	}
+	return nil, fmt.Errorf("%w: %T", errShowKind, s)
+}
+
+// marshal writes a struct that has fields as a message of a type.
+func marshal(kind string, body any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // words are text for the page, and shorter so
+	if err := e.Encode(body); err != nil {
+		return nil, err
+	}
+	fields := bytes.TrimSuffix(b.Bytes()[1:], []byte("\n"))
+	m := append([]byte(`{"type":"`+kind+`",`), fields...)
+	if len(m) > maxMessage {
+		return nil, fmt.Errorf("%w: %s of %d bytes", errShowTooLong, kind, len(m))
+	}
+	return m, nil
+}
+
+// seconds is a tick as the page has it, to the millisecond.
+func seconds(t media.Tick) float64 { return math.Round(t.Seconds()*1000) / 1000 }
