@@ -1,20 +1,32 @@
 # The gateway with built-in speech, on glibc, without root.
 #
 #   docker build --build-arg VERSION="$(git describe --tags --always)" -t sidetone .
-#   docker run -p 8080:8080 -v sidetone:/var/lib/sidetone sidetone
+#   docker run -p 8080:8080 -p 8082:8082/udp -p 8082:8082/tcp -v sidetone:/var/lib/sidetone sidetone
 #
 # --build-arg MODELS=0 leaves the models out (80 MB); mount them at /opt/sidetone/models,
 # or use engines elsewhere. The operator listener stays on the container's own
 # loopback until it is given an address and a token.
 
+FROM node:22-bookworm-slim AS web
+WORKDIR /src/web
+COPY web/package.json web/package-lock.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY web .
+RUN npm run build
+
 FROM golang:1.26-bookworm AS build
+RUN apt-get update -qq \
+ && apt-get install -qq -y --no-install-recommends libopus-dev pkg-config \
+ && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
+ENV GOFLAGS=-tags=nolibopusfile CGO_ENABLED=1
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=dev
 ARG COMMIT=unknown
-RUN make build VERSION="$VERSION" COMMIT="$COMMIT"
+COPY --from=web /src/web/dist web/dist
+RUN go build -trimpath -ldflags "-X main.version=$VERSION -X main.commit=$COMMIT" -o bin/sidetone ./cmd/sidetone
 
 FROM node:22-bookworm-slim AS models
 WORKDIR /src
@@ -25,7 +37,7 @@ RUN mkdir models && if [ "$MODELS" = 1 ]; then scripts/models.sh; fi
 
 FROM debian:bookworm-slim
 RUN apt-get update -qq \
- && apt-get install -qq -y --no-install-recommends ca-certificates libstdc++6 wget \
+ && apt-get install -qq -y --no-install-recommends ca-certificates libopus0 libstdc++6 wget \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --home-dir /var/lib/sidetone --create-home --shell /usr/sbin/nologin sidetone \
  && chmod 0700 /var/lib/sidetone
@@ -36,7 +48,7 @@ COPY --from=models /src/models models
 ENV SIDETONE_DATA_DIR=/var/lib/sidetone
 USER sidetone
 VOLUME /var/lib/sidetone
-EXPOSE 8080 8081
+EXPOSE 8080 8081 8082/udp 8082/tcp
 HEALTHCHECK --interval=15s --timeout=3s --start-period=30s \
   CMD wget -q -O /dev/null http://127.0.0.1:8081/livez
 STOPSIGNAL SIGTERM

@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench lint models clean
+.PHONY: help run build web test bench lint models clean
 
 CONFIG  ?= configs/sidetone.yaml
 PKG     ?= ./...
@@ -15,6 +15,12 @@ COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 WEIGHTS     := \.(onnx|wasm|gguf|safetensors|ckpt|pt|so|dylib|dll|exe|tgz|deb)$$
 
+# What the browser gets, and what it is made of.
+WIDGET      := web/dist/widget.js
+WIDGET_FROM := web/package-lock.json web/build.mjs $(shell find web/src web/demo -type f)
+
+# Of libopus only the codec is wanted, not its reader of files.
+export GOFLAGS := $(strip $(GOFLAGS) -tags=nolibopusfile)
 export CGO_ENABLED := 1
 
 help: ## list the targets
@@ -26,18 +32,26 @@ run: ## install what is missing, fetch the models, build, and start the gateway
 	@$(MAKE) --no-print-directory build
 	@exec bin/sidetone serve --config $(CONFIG)
 
-build: ## build bin/sidetone
+build: web ## build bin/sidetone
 	go build -trimpath -ldflags '-X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o bin/sidetone ./cmd/sidetone
+
+web: $(WIDGET) ## build the widget and the demo page
+
+$(WIDGET): $(WIDGET_FROM)
+	@cd web && npm ci --silent --ignore-scripts --no-audit --no-fund && npm run --silent build && touch dist/widget.js
 
 test: ## install what is missing, fetch the models, vet, and run all tests
 	@scripts/install.sh test
 	@scripts/models.sh
+	@$(MAKE) --no-print-directory web
+	cd web && npm run --silent check && npm run --silent test
 	go vet ./...
 	go test ./... -count=1 -timeout 20m
 
 bench: ## run the benchmarks of PKG whose names match BENCH, and print their figures
 	@scripts/install.sh test
 	@scripts/models.sh
+	@$(MAKE) --no-print-directory web
 	@echo "$$(nproc) cores, load $$(cut -d' ' -f1-3 /proc/loadavg)"
 	go test $(PKG) -p 1 -run '^$$' -bench '$(BENCH)' -timeout 60m | grep -v -e '^PASS$$' -e 'no test files' -e '^ok '
 
@@ -55,4 +69,5 @@ models: ## fetch and check the models of built-in speech
 	@scripts/models.sh
 
 clean: ## remove what was built; models and data stay
-	rm -rf bin
+	rm -rf bin web/node_modules
+	find web/dist -type f ! -name .gitkeep -delete

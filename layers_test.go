@@ -52,15 +52,16 @@ var layers = map[string][]string{
 	"seal/kms": {"seal"},
 	"recorder": {"media", "consent", "seal"},
 	// Voice activity is the one engine that the call drives itself, frame by frame.
-	"call":  {"media", "telephony", "consent", "transcribe", "transcribe/vad", "dialog", "recorder", "seal"},
-	"store": {},
-	"web":   {},
+	"call":        {"media", "telephony", "consent", "transcribe", "transcribe/vad", "dialog", "recorder", "seal"},
+	"store":       {},
+	"web":         {},
+	"web/webtest": {},
 
 	"internal/app":               {"..."},
 	"internal/onnx":              {"internal/models"},
 	"internal/models":            {},
 	"internal/models/modelstest": {"internal/models"},
-	"internal/sim":               {"media", "telephony", "dialog/tts/flite"},
+	"internal/sim":               {"media", "media/opus", "telephony", "dialog/tts/flite"},
 }
 
 // testLayers is what the tests of a package may import besides: the suites and

@@ -15,6 +15,7 @@ type Agent struct {
 	Language    string  `yaml:"language"` // BCP 47
 	Voice       Voice   `yaml:"voice"`
 	Notice      Notice  `yaml:"notice"`
+	Web         Web     `yaml:"web"`
 	Turn        Turn    `yaml:"turn"`
 	Silence     Silence `yaml:"silence"`
 	Apology     string  `yaml:"apology"`  // said when a reply failed
@@ -43,6 +44,14 @@ type NoticePart struct {
 	Kind consent.PartKind `yaml:"kind"`
 	Text string           `yaml:"text"`
 	File string           `yaml:"file"` // MP3 or WAV; LoadAgents takes it relative to the agent's file
+	Web  string           `yaml:"web"`  // text instead of the two above for callers with a screen
+}
+
+// Web is what holds for callers from a web page.
+type Web struct {
+	Unrecorded bool     `yaml:"unrecorded"` // they may go on without a recording
+	Hear       bool     `yaml:"hear"`       // they may fetch their own recording afterwards
+	Ask        []string `yaml:"ask"`        // what they are asked for, if they like: name, email
 }
 
 // Turn is the turn-taking of an agent.
@@ -106,6 +115,7 @@ func defaultAgent() Agent {
 	return Agent{
 		Language: s.Language,
 		Notice:   Notice{Mode: consent.NoticeMode, Wait: 1500 * time.Millisecond},
+		Web:      Web{Unrecorded: true},
 		Turn: Turn{
 			MinSilence: s.EndOfTurn.Min, MaxSilence: s.EndOfTurn.Max, DigitsSilence: s.EndOfTurn.Digits,
 			BargeIn: s.BargeIn, CommitAfter: s.Commit, ResumeAfter: s.Resume, KeyPause: s.KeyPause,

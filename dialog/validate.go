@@ -30,6 +30,7 @@ var (
 	answerKey   = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 	// E.164, or a SIP address.
 	transferTarget = regexp.MustCompile(`^(\+[1-9][0-9]{6,14}|sips?:[^\s<>"]{3,200})$`)
+	askable        = []string{"name", "email"}
 	noticeEnding   = []string{".mp3", ".wav"}
 )
 
@@ -42,6 +43,11 @@ func (a *Agent) validate() error {
 		f.add("language", "%q is no language tag such as en or en-US", a.Language)
 	}
 	a.Notice.validate(&f)
+	for i, field := range a.Web.Ask {
+		if !slices.Contains(askable, field) {
+			f.add(fmt.Sprintf("web.ask[%d]", i), "%q is none of %v", field, askable)
+		}
+	}
 	a.Turn.validate(&f)
 	between(&f, "silence.after", a.Silence.After, time.Second, 5*time.Minute)
 	if a.Silence.Reprompts < 0 || a.Silence.Reprompts > 10 {

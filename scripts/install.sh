@@ -17,11 +17,15 @@ run_packages=(
 	"ca-certificates /etc/ssl/certs"
 	"gcc gcc"
 	"libc6-dev /usr/include/stdio.h"
+	"libopus-dev /usr/include/opus/opus.h"
 	"make make"
+	"pkg-config pkg-config"
 )
 test_packages=(
 	"age age"
 	"asterisk-core-sounds-en /usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz"
+	"chromium chromium"
+	"coturn turnserver"
 	"asterisk-core-sounds-en-wav /usr/share/asterisk/sounds/en_US_f_Allison"
 	"ffmpeg ffmpeg"
 	"openssl openssl"
@@ -79,10 +83,12 @@ if [ ${#missing[@]} -gt 0 ]; then
 	say "installing ${missing[*]}"
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
-	# Of Prometheus only promtool is wanted, not a service on a port.
-	if [[ " ${missing[*]} " == *" prometheus "* ]] && [ -d /run/systemd/system ]; then
-		as_root systemctl disable --quiet --now prometheus.service
-	fi
+	# Of Prometheus only promtool is wanted, of coturn the program: no service on a port.
+	for service in prometheus coturn; do
+		if [[ " ${missing[*]} " == *" $service "* ]] && [ -d /run/systemd/system ]; then
+			as_root systemctl disable --quiet --now "$service.service"
+		fi
+	done
 	for entry in "${packages[@]}"; do
 		there "${entry#* }" || fail "${entry%% *} is installed, but there is no ${entry#* }"
 	done
