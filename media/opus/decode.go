@@ -62,27 +62,33 @@ func (d *Decoder) Conceal(pcm []int16) error {
 	return nil
 }
 
+// Copied returns how much of what was lost just before next can be had from the
+// sender's redundant copy in next: the length of one of its frames, or 0 if next
+// has none, is malformed, or if libopus will not use it.
+func (d *Decoder) Copied(next []byte) time.Duration {
+	// libopus leaves redundancy alone after CELT.
+	if h, err := Parse(next); err == nil && h.Redundant && !d.music {
+		return h.Frame
+	}
+	return 0
+}
+
 // Recover fills pcm with what was lost just before next, which Decode is to be
-// called with afterwards. The last samples, recovered in number, are the
-// sender's own redundant copy; what comes before them, or all of it if next has
-// no copy, is concealed. The length of pcm is bound as that of Conceal's. The
-// error wraps ErrMalformed, ErrLength or ErrCodec.
-func (d *Decoder) Recover(next []byte, pcm []int16) (recovered int, err error) {
-	h, err := Parse(next)
-	if err != nil {
-		return 0, err
+// called with afterwards. Its end is the copy that Copied tells of, if pcm has
+// room for it; what comes before, or all of it, is made up. The length of pcm is
+// bound as that of Conceal's. The error wraps ErrMalformed, ErrLength or
+// ErrCodec.
+func (d *Decoder) Recover(next []byte, pcm []int16) error {
+	if _, err := Parse(next); err != nil {
+		return err
 	}
 	if err := d.checkGap(pcm); err != nil {
-		return 0, err
+		return err
 	}
 	if err := d.lib.DecodeFEC(next, pcm[:len(pcm):len(pcm)]); err != nil {
-		return 0, fmt.Errorf("opus: recover: %w: %w", ErrCodec, err)
+		return fmt.Errorf("opus: recover: %w: %w", ErrCodec, err)
 	}
-	// libopus leaves redundancy alone after CELT, and where it does not fit.
-	if n := d.Samples(h.Frame); h.Redundant && !d.music && n <= len(pcm) {
-		recovered = n
-	}
-	return recovered, nil
+	return nil
 }
 
 func (d *Decoder) checkGap(pcm []int16) error {

@@ -113,11 +113,10 @@ func TestRecoverBeatsConceal(t *testing.T) {
 		}
 		want = append(want, sound...)
 		gap := make([]int16, frame)
-		n, err := recovering.Recover(all[i+1], gap)
-		if err != nil {
+		copies += recovering.Samples(recovering.Copied(all[i+1])) / frame
+		if err := recovering.Recover(all[i+1], gap); err != nil {
 			t.Fatal(err)
 		}
-		copies += n / frame
 		recovered = append(recovered, gap...)
 		gap = make([]int16, frame)
 		if err := concealing.Conceal(gap); err != nil {
@@ -145,15 +144,39 @@ func TestRecoverLongerGap(t *testing.T) {
 		decode(t, d, p)
 	}
 	gap := make([]int16, 3*frame) // packets 21 to 23
-	if n, err := d.Recover(all[24], gap); n != frame || err != nil {
-		t.Errorf("%d samples are from the copy, %v", n, err)
+	if length, err := d.Copied(all[24]), d.Recover(all[24], gap); length != media.FrameDuration || err != nil {
+		t.Errorf("the copy has %v, %v", length, err)
 	}
 	before, after := media.ToneLevel(gap[frame:2*frame], rate, 700), media.ToneLevel(gap[2*frame:], rate, 700)
 	if after < -32 || before > after-15 {
 		t.Errorf("the new tone is at %.1f dBFS before the copy and at %.1f within", before, after)
 	}
-	if n, err := d.Recover(all[25], gap[:frame/2]); n != 0 || err != nil { // shorter than the copy
-		t.Errorf("%d samples are from the copy, %v", n, err)
+	if err := d.Recover(all[25], gap[:frame/2]); err != nil { // shorter than the copy
+		t.Error(err)
+	}
+}
+
+// After music nothing is copied: libopus would not use it.
+func TestNothingIsCopiedAfterMusic(t *testing.T) {
+	all, d := packets(t, speech(t)[:rate], 20), newDecoder(t)
+	copied := func() (n int) {
+		for _, p := range all {
+			if d.Copied(p) > 0 {
+				n++
+			}
+		}
+		return n
+	}
+	decode(t, d, all[0])
+	if n := copied(); n < len(all)/2 {
+		t.Errorf("%d of %d packets have a copy", n, len(all))
+	}
+	decode(t, d, []byte{31 << 3, 0xFF, 0xFE})
+	if n := copied(); n != 0 {
+		t.Errorf("%d packets have a copy after music", n)
+	}
+	if d.Copied(nil) != 0 {
+		t.Error("an empty packet has a copy")
 	}
 }
 
@@ -240,11 +263,11 @@ func TestErrors(t *testing.T) {
 		if err := d.Conceal(make([]int16, n)); !errors.Is(err, opus.ErrLength) {
 			t.Errorf("conceal %d samples: %v", n, err)
 		}
-		if _, err := d.Recover(p, make([]int16, n)); !errors.Is(err, opus.ErrLength) {
+		if err := d.Recover(p, make([]int16, n)); !errors.Is(err, opus.ErrLength) {
 			t.Errorf("recover %d samples: %v", n, err)
 		}
 	}
-	if _, err := d.Recover(nil, make([]int16, frame)); !errors.Is(err, opus.ErrMalformed) {
+	if err := d.Recover(nil, make([]int16, frame)); !errors.Is(err, opus.ErrMalformed) {
 		t.Errorf("recover from nothing: %v", err)
 	}
 }
@@ -260,7 +283,7 @@ func TestCodingAllocatesNothing(t *testing.T) {
 	for name, code := range map[string]func() error{
 		"decode":  func() error { i++; _, err := d.Decode(all[i%len(all)], pcm); return err },
 		"conceal": func() error { return d.Conceal(pcm[:frame]) },
-		"recover": func() error { i++; _, err := d.Recover(all[i%len(all)], pcm[:frame]); return err },
+		"recover": func() error { i++; return d.Recover(all[i%len(all)], pcm[:frame]) },
 		"encode":  func() error { _, err := e.Encode(pcm[:frame], dst); return err },
 		"loss":    func() error { return e.SetLoss(5) },
 	} {
