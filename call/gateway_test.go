@@ -24,6 +24,7 @@ import (
 	"sidetone/media"
 	"sidetone/recorder"
 	"sidetone/seal"
+	"sidetone/telephony"
 	"sidetone/telephony/twilio"
 	"sidetone/transcribe"
 	"sidetone/transcribe/vad"
@@ -48,6 +49,8 @@ type options struct {
 	carrier sim.CarrierOptions
 	voices  vad.Factory // nil: the one that needs no model
 	set     func(*dialog.Settings)
+	screen  *screen // nil: the caller has none
+	bound   bool    // to the recording: going on without one is no choice
 }
 
 // gateway is one gateway for one call.
@@ -134,16 +137,20 @@ func (g *gateway) serve(ctx context.Context, leg *twilio.Leg) {
 		g.t.Error(err)
 		return
 	}
+	var line telephony.Leg = leg
+	if g.o.screen != nil {
+		line = g.o.screen.over(leg)
+	}
 	settings := dialog.DefaultSettings("en")
 	settings.FirstClip = call.FirstClip(g.o.message)
 	if g.o.set != nil {
 		g.o.set(&settings)
 	}
 	options := call.Options{
-		Leg: leg, Consent: consent.NewMachine(mode, policy, g.o.message), Message: g.o.message,
+		Leg: line, Unrecorded: !g.o.bound, Consent: consent.NewMachine(mode, policy, g.o.message), Message: g.o.message,
 		Dialog: dialog.NewMachine(settings), Replier: g.o.replier, Speaker: g.o.speaker, Detector: detector,
 		Ledger: g.ledger, Begin: g.begin, Limit: g.o.limit, Watch: g.watch,
-		Farewell: call.Farewell{Duration: "1500Hz", ShuttingDown: "1600Hz", Unprovable: "1700Hz"},
+		Farewell: call.Farewell{Duration: "1500Hz", ShuttingDown: "1600Hz", Unprovable: "1700Hz", Unanswered: "1800Hz", Unrecorded: "1900Hz"},
 		Metrics:  call.NewMetrics(nil), Log: slog.New(slog.NewTextHandler(testWriter{g.t}, nil)),
 	}
 	if g.o.engine != nil {
@@ -202,6 +209,7 @@ type recording struct {
 	left, right []int16 // sample 0 is tick 0
 	turns       []transcribe.Turn
 	answers     []transcribe.Answer
+	metadata    map[string]string
 	manifest    *recorder.Manifest
 }
 
@@ -235,7 +243,7 @@ func (g *gateway) recording() recording {
 			g.t.Fatal(err)
 		}
 	}
-	out.turns, out.answers = tr.Turns, tr.Answers
+	out.turns, out.answers, out.metadata = tr.Turns, tr.Answers, tr.Metadata
 	return out
 }
 

@@ -51,6 +51,13 @@ func (c *Call) anchor(at media.Tick, now time.Time) {
 	c.recorder.Anchor(recorder.Anchor{Tick: at, Wall: now.Round(0)})
 }
 
+// keepMetadata puts what came with the call into the transcript.
+func (c *Call) keepMetadata(at media.Tick) {
+	if text, ok := c.gate.Text(at, at, transcribe.NoteMetadata); ok && len(c.info.Metadata) > 0 {
+		c.note(recorder.Note{Kind: transcribe.NoteMetadata, Text: text, Doc: c.info.Metadata})
+	}
+}
+
 // keepOwn puts a stretch of the agent's voice into the recording.
 func (c *Call) keepOwn(s media.Span) {
 	if c.recorder == nil {

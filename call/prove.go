@@ -135,6 +135,7 @@ func (c *Call) settled(o consent.Outcome, at media.Tick) {
 	c.watch(Update{Kind: ConsentSettled, Consent: o})
 	if o == consent.Granted {
 		c.keepLeadIn()
+		c.keepMetadata(at)
 	}
 	c.leadIn = nil
 	for _, f := range c.waiting {

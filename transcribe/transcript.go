@@ -22,8 +22,9 @@ const (
 
 // The kinds of note that a transcript is made of.
 const (
-	NoteTurn   = "turn"
-	NoteAnswer = "answer"
+	NoteTurn     = "turn"
+	NoteAnswer   = "answer"
+	NoteMetadata = "metadata"
 )
 
 // Turn is one turn of a transcript. From and To are seconds on the recording's
@@ -66,6 +67,8 @@ type Transcript struct {
 	Call    string   `json:"call"`
 	Turns   []Turn   `json:"turns"`
 	Answers []Answer `json:"answers"`
+	// Metadata is what the operator's own systems said about the caller.
+	Metadata map[string]string `json:"metadata,omitempty"`
 }
 
 // Add takes the next note of a call: what was said between two ticks of the
@@ -82,6 +85,8 @@ func (t *Transcript) Add(kind string, from, to media.Tick, text string, doc []by
 		err = json.Unmarshal(doc, &a.Meaning)
 		t.Answers = slices.DeleteFunc(t.Answers, func(b Answer) bool { return b.Key == a.Key })
 		t.Answers = append(t.Answers, a)
+	case NoteMetadata:
+		err = json.Unmarshal(doc, &t.Metadata)
 	}
 	if err != nil {
 		return fmt.Errorf("transcribe: note of kind %s: %w", kind, err)

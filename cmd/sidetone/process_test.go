@@ -52,6 +52,7 @@ func newSite(t *testing.T, env ...string) *site {
 		"SIDETONE_DATA_DIR="+filepath.Join(t.TempDir(), "data"),
 		"SIDETONE_SERVER_LISTEN="+freeAddress(t),
 		"SIDETONE_SERVER_ADMIN_LISTEN="+s.admin,
+		"SIDETONE_TELEPHONY_WEBRTC_LISTEN=127.0.0.1:0",
 		"SIDETONE_AGENTS_DIR="+filepath.Join("..", "..", "configs", "agents"),
 		"SIDETONE_SPEECH_MODELS_DIR="+modelstest.Dir(t))
 	s.env = append(s.env, env...)

@@ -9,14 +9,24 @@ import (
 	"sidetone/consent"
 	"sidetone/dialog"
 	"sidetone/media"
+	"sidetone/telephony"
 )
 
 // agent is an agent that is ready to answer: its file and its message.
 type agent struct {
 	*dialog.Agent
 	policy  consent.Policy
-	message consent.Message
+	message consent.Message // for callers who only hear it
+	onWeb   consent.Message // for callers who read it as well
 	voice   dialog.Speaker
+}
+
+// messageFor returns the message for a kind of leg.
+func (a *agent) messageFor(k telephony.Kind) consent.Message {
+	if k == telephony.Web {
+		return a.onWeb
+	}
+	return a.message
 }
 
 // errCannotAnswer says that an agent's file is right, and this gateway lacks
@@ -73,17 +83,33 @@ func (a *App) prepare(ctx context.Context, file *dialog.Agent, floor consent.Pol
 	if err != nil {
 		return nil, err
 	}
-	var sources []consent.Source
-	for _, p := range file.Notice.Parts {
-		sources = append(sources, consent.Source{Kind: p.Kind, Text: p.Text, File: p.File})
-	}
+	heard, read := sources(file.Notice)
+	ready := &agent{Agent: file, policy: policy, voice: voice}
 	renderer := consent.Renderer{Voice: name, Speak: render(voice)}
-	message, err := consent.Prepare(ctx, filepath.Join(a.config.DataDir, "messages"), file.Language, sources, renderer)
-	if err != nil {
+	dir := filepath.Join(a.config.DataDir, "messages")
+	if ready.message, err = consent.Prepare(ctx, dir, file.Language, heard, renderer); err != nil {
 		return nil, err
 	}
-	message.Wait = media.TicksIn(file.Notice.Wait)
-	return &agent{Agent: file, policy: policy, message: message, voice: voice}, nil
+	if ready.onWeb, err = consent.Prepare(ctx, dir, file.Language, read, renderer); err != nil {
+		return nil, err
+	}
+	ready.message.Wait = media.TicksIn(file.Notice.Wait)
+	ready.onWeb.Wait = ready.message.Wait
+	return ready, nil
+}
+
+// sources returns what the notice is made of, for callers who only hear it and
+// for those who read it as well.
+func sources(n dialog.Notice) (heard, read []consent.Source) {
+	for _, p := range n.Parts {
+		s := consent.Source{Kind: p.Kind, Text: p.Text, File: p.File}
+		heard = append(heard, s)
+		if p.Web != "" {
+			s.Text, s.File = p.Web, ""
+		}
+		read = append(read, s)
+	}
+	return heard, read
 }
 
 // agentFor returns the agent that answers calls to a number; nil when it can

@@ -30,6 +30,7 @@ import (
 	"sidetone/seal"
 	"sidetone/store"
 	"sidetone/telephony/twilio"
+	"sidetone/telephony/webrtc"
 )
 
 // Options is what an App needs beside its configuration.
@@ -65,6 +66,8 @@ type App struct {
 	chatMetrics *llm.Metrics
 	agents      map[string]*agent
 	twilio      *twilio.Server
+	webrtc      *webrtc.Server
+	caps        *caps // of callers from web pages
 
 	public, operator     *http.Server
 	publicAt, operatorAt net.Listener
@@ -108,7 +111,7 @@ func (a *App) onStop(name string, do func(context.Context) error) {
 func (a *App) open(ctx context.Context, o Options) error {
 	for _, open := range []func(context.Context, Options) error{
 		a.openSockets, a.openMetrics, a.openStores, a.openKeys, a.openRecorder, a.openSpeech, a.openChat, a.openAgents,
-		a.openPhone, a.openRoutes,
+		a.openPhone, a.openWeb, a.openRoutes,
 	} {
 		if err := open(ctx, o); err != nil {
 			return err

@@ -14,6 +14,7 @@ func (a *App) Greet(w io.Writer) {
 	c := a.config
 	fmt.Fprintf(w, "\nSidetone is up.\n")
 	fmt.Fprintf(w, "  public    %s  (Twilio webhook: %s/twilio/voice)\n", a.PublicAddr(), a.PublicURL())
+	fmt.Fprintf(w, "  media     %s  (sound of browsers, UDP and TCP)\n", a.MediaAddr())
 	fmt.Fprintf(w, "  operator  http://%s  (metrics, health, API)\n", a.OperatorAddr())
 	ready := a.agentFor("")
 	if ready == nil {
@@ -21,7 +22,10 @@ func (a *App) Greet(w io.Writer) {
 		return
 	}
 	fmt.Fprintf(w, "  agent     %s: %s\n", ready.Name, ready.Description)
-	fmt.Fprintf(w, "\nPlace a first call, from another terminal:\n\n  bin/sidetone try\n\n")
+	if c.Web.Demo {
+		fmt.Fprintf(w, "\nTalk to it in a browser:\n\n  %s/demo\n", a.PublicURL())
+	}
+	fmt.Fprintf(w, "\nPlace a first call by phone, from another terminal:\n\n  bin/sidetone try\n\n")
 }
 
 // CheckAgents loads the agent files and holds them against the configuration.

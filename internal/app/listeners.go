@@ -59,6 +59,7 @@ func (a *App) openSockets(ctx context.Context, _ Options) (err error) {
 func (a *App) openRoutes(context.Context, Options) error {
 	public := http.NewServeMux()
 	a.twilio.Routes(public)
+	a.webRoutes(public)
 	a.public = a.server(a.behindProxy(public))
 	operator := http.NewServeMux()
 	for pattern, handler := range a.operatorRoutes() {
@@ -134,6 +135,8 @@ func (a *App) operatorRoutes() map[string]http.Handler {
 		"GET /api/v1/calls":      http.HandlerFunc(a.listCalls),
 		"GET /api/v1/calls/{id}": http.HandlerFunc(a.showCall),
 		"GET /api/v1/events":     a.events,
+
+		"POST /api/v1/session-tokens": http.HandlerFunc(a.sessionToken),
 	}
 }
 

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -202,15 +201,7 @@ func (r *Records) take(ctx context.Context, call, take, identity string) (*recor
 	if err != nil {
 		return nil, err
 	}
-	public, err := os.ReadFile(filepath.Join(NodeDir(r.config), "node.pub.pem"))
-	if err != nil {
-		return nil, fmt.Errorf("app: node's public key: %w", err)
-	}
-	node, err := seal.ParsePublicKey(public)
-	if err != nil {
-		return nil, err
-	}
-	recording, err := recorder.Open(ctx, recorder.OpenOptions{From: r.objects, Keys: keys, Trusted: []ed25519.PublicKey{node}, Call: c.ID, Take: take})
+	recording, err := openTake(ctx, r.config, r.objects, keys, c.ID, take)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fmt.Errorf("call %s has no stored take %s (consent %s, recording %s): %w", c.ID, take, c.Consent, c.Recording, err)
 	}

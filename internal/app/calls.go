@@ -1,0 +1,174 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sidetone/call"
+	"sidetone/configs"
+	"sidetone/consent"
+	"sidetone/dialog"
+	"sidetone/media"
+	"sidetone/recorder"
+	"sidetone/store"
+	"sidetone/telephony"
+	"sidetone/transcribe/vad"
+)
+
+// book takes a place for a call and writes its row. It reports false where there
+// is no place, or nothing could be recorded and the configuration wants that no
+// call is taken then.
+func (a *App) book(ctx context.Context, c store.Call) (bool, error) {
+	if a.config.Recorder.OnFull == configs.RefuseCalls && !a.recordable() || !a.calls.Reserve(c.ID) {
+		a.metrics.Attempted(false)
+		return false, nil
+	}
+	if err := a.db.InsertCall(ctx, c); err != nil {
+		a.calls.Release(c.ID)
+		a.metrics.Attempted(false)
+		return false, err
+	}
+	a.metrics.Attempted(true)
+	return true, nil
+}
+
+// unanswered forgets an admitted call whose media never came.
+func (a *App) unanswered(id string) {
+	result := call.Result{Outcome: call.Carrier, Reason: call.Unanswered}
+	a.metrics.Unserved(result)
+	a.finish(id, 0, result)
+	a.leave(id)
+}
+
+// serve runs a call whose media has come.
+func (a *App) serve(ctx context.Context, leg telephony.Leg) {
+	info := leg.Info()
+	defer a.leave(info.ID)
+	began := time.Now()
+	result, err := a.run(a.calls.Serve(ctx, info.ID), leg)
+	if err != nil {
+		a.log.Error("call could not begin", "call", info.ID, "err", err)
+		result = call.Result{Outcome: call.Internal, Reason: call.NotBegun}
+		a.metrics.Unserved(result)
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+		defer cancel()
+		if err := leg.End(end, telephony.Next{Kind: telephony.Say, Text: a.config.Limits.OverflowText}); err != nil {
+			a.log.Warn("leg did not end", "call", info.ID, "err", err)
+		}
+	}
+	a.finish(info.ID, time.Since(began), result)
+}
+
+// leave gives back the place of a call.
+func (a *App) leave(id string) {
+	a.calls.Release(id)
+	a.caps.leave(id, time.Now())
+}
+
+// finish writes how a call ended into its row.
+func (a *App) finish(id string, took time.Duration, r call.Result) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	err := a.db.FinishCall(ctx, id, store.End{At: time.Now(), Duration: took, Outcome: string(r.Outcome), Reason: string(r.Reason)})
+	if err != nil {
+		a.log.Error("end of call not noted", "call", id, "err", err)
+	}
+}
+
+// run makes the call of a leg and runs it.
+func (a *App) run(ctx context.Context, leg telephony.Leg) (call.Result, error) {
+	info := leg.Info()
+	ready := a.agents[info.Agent]
+	if ready == nil {
+		return call.Result{}, fmt.Errorf("app: no agent %q", info.Agent)
+	}
+	detector, err := a.speech.Detectors(info.Rate, vad.Options{})
+	if err != nil {
+		return call.Result{}, err
+	}
+	defer detector.Close()
+	replier, err := a.replier(ready)
+	if err != nil {
+		return call.Result{}, err
+	}
+	settings, message := ready.Settings(), ready.messageFor(info.Kind)
+	settings.FirstClip = call.FirstClip(message)
+	c, err := call.New(call.Options{
+		Leg: leg, Consent: consent.NewMachine(ready.Notice.Mode, ready.policy, message), Message: message,
+		Dialog: dialog.NewMachine(settings), Replier: replier, Speaker: ready.voice, Engine: a.speech.Engine,
+		Detector: detector, Language: ready.Language, Ledger: a.ledger, Begin: a.begin(leg), Watch: a.watcher(info),
+		Limit: a.longest(info.Kind), Unrecorded: ready.Web.Unrecorded, Farewell: farewell, Metrics: a.metrics, Log: a.log,
+	})
+	if err != nil {
+		return call.Result{}, err
+	}
+	return c.Run(ctx), nil
+}
+
+// longest is how long a call may last.
+func (a *App) longest(k telephony.Kind) time.Duration {
+	longest := a.config.Limits.CallDuration
+	if k == telephony.Web {
+		longest = min(longest, a.config.Web.CallDuration)
+	}
+	return time.Duration(longest)
+}
+
+// farewell is what callers hear when the gateway ends their call.
+var farewell = call.Farewell{
+	Duration:     "We have reached the longest time that this call may take. Thank you, and goodbye.",
+	ShuttingDown: "I am sorry, this line is being maintained and I have to end the call here. Please call again in a few minutes. Goodbye.",
+	Unprovable:   "I am sorry, this line has a technical problem and can not take your call. Nothing was recorded. Please call again later. Goodbye.",
+	Unanswered:   "I did not get an answer, so I will end the call here. Nothing was recorded. Goodbye.",
+	Unrecorded:   "All right, nothing more is recorded. I can only go on with a recording, so I will end the call here. Goodbye.",
+}
+
+// recordable reports whether a new recording could begin now.
+func (a *App) recordable() bool { return a.spool.Room() == nil && a.pool.Ready() > 0 }
+
+// begin returns how the recording of a call is opened.
+func (a *App) begin(leg telephony.Leg) func(media.Tick) (*recorder.Recorder, error) {
+	info := leg.Info()
+	return func(origin media.Tick) (*recorder.Recorder, error) {
+		keys, err := a.pool.Take()
+		if err != nil {
+			return nil, err
+		}
+		coding, played := media.MuLaw, "mark"
+		if screen, ok := leg.(telephony.Screen); ok {
+			coding, played = media.PCM16, screen.Delay()
+		}
+		r, err := a.spool.Begin(recorder.TakeOptions{Call: info.ID, Take: "t1", Rate: info.Rate, Coding: coding,
+			Origin: origin, Started: info.Started, Played: played, Keys: keys})
+		if err != nil {
+			return nil, err
+		}
+		a.note(a.db.SetRecording(a.ctx, info.ID, "recording", 1), info.ID)
+		return r, nil
+	}
+}
+
+// withdrawn is what the row of a call says of a consent that was taken back.
+const withdrawn = "withdrawn"
+
+// watcher publishes what a call shows of itself, and keeps its row up to date.
+func (a *App) watcher(info telephony.Info) func(call.Update) {
+	return func(u call.Update) {
+		a.events.publish(eventOf(info, u))
+		switch u.Kind {
+		case call.ConsentSettled:
+			a.wg.Go(func() { a.note(a.db.SetConsent(a.ctx, info.ID, string(u.Consent)), info.ID) })
+		case call.ConsentWithdrawn:
+			a.wg.Go(func() { a.note(a.db.SetConsent(a.ctx, info.ID, withdrawn), info.ID) })
+		}
+	}
+}
+
+// note logs a row that could not be brought up to date.
+func (a *App) note(err error, id string) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		a.log.Error("row of call is behind", "call", id, "err", err)
+	}
+}

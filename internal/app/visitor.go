@@ -1,0 +1,101 @@
+package app
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"sidetone/configs"
+	"sidetone/consent"
+	"sidetone/media"
+	"sidetone/recorder"
+	"sidetone/seal"
+	"sidetone/store"
+)
+
+// ownRecording lets a visitor fetch the recording of their own session, whose
+// token has been checked.
+func (a *App) ownRecording(w http.ResponseWriter, r *http.Request, session string) {
+	c, err := a.db.Call(r.Context(), session)
+	ready := a.agents[c.Agent]
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		http.Error(w, "there is no such call", http.StatusNotFound)
+	case err != nil:
+		a.log.Error("own recording", "err", err)
+		http.Error(w, "internal error", http.StatusInternalServerError)
+	case ready == nil || !ready.Web.Hear:
+		http.Error(w, "this assistant does not hand out recordings", http.StatusForbidden)
+	case c.Consent != string(consent.Granted) && c.Consent != withdrawn || c.Recording == "none" || c.Recording == "failed":
+		http.Error(w, "nothing was recorded", http.StatusNotFound)
+	case c.Recording != "stored":
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusAccepted)
+	default:
+		a.hear(w, r, c.ID)
+	}
+}
+
+// hear answers with a stored recording.
+func (a *App) hear(w http.ResponseWriter, r *http.Request, id string) {
+	recording, err := openTake(r.Context(), a.config, a.objects, a.keys, id, "t1")
+	if err == nil {
+		_, err = recording.Identity(r.Context(), seal.Audio)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		http.Error(w, "the recording has been erased", http.StatusGone)
+		return
+	}
+	if err != nil {
+		a.log.Error("own recording", "call", id, "err", err)
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
+	}
+	m := recording.Manifest()
+	format := media.WAVFormat{Coding: media.PCM16, Channels: m.Channels, Rate: m.Rate}
+	length := m.Length - int64(m.Header)
+	head := media.AppendWAVHeader(nil, format, uint32(length))
+	w.Header().Set("Content-Type", "audio/wav")
+	w.Header().Set("Content-Length", strconv.FormatInt(int64(len(head))+length, 10))
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Disposition", `inline; filename="recording.wav"`)
+	if _, err := w.Write(head); err != nil {
+		return // the visitor went away
+	}
+	if err := recording.WriteWAV(r.Context(), &beyond{w, m.Header}); err != nil {
+		a.log.Warn("own recording: not sent whole", "call", id, "err", err)
+	}
+}
+
+// beyond writes what comes after the first skip bytes: the samples after the
+// header of a file whose length was not known when it was begun.
+type beyond struct {
+	w    io.Writer
+	skip int
+}
+
+func (b *beyond) Write(p []byte) (int, error) {
+	n := min(b.skip, len(p))
+	b.skip -= n
+	written, err := b.w.Write(p[n:])
+	return n + written, err
+}
+
+// openTake opens a stored take of a call, signed by this node.
+func openTake(ctx context.Context, c *configs.Config, from recorder.Getter, keys recorder.Unwrapper, call, take string) (*recorder.Recording, error) {
+	public, err := os.ReadFile(filepath.Join(NodeDir(c), "node.pub.pem"))
+	if err != nil {
+		return nil, fmt.Errorf("app: node's public key: %w", err)
+	}
+	node, err := seal.ParsePublicKey(public)
+	if err != nil {
+		return nil, err
+	}
+	return recorder.Open(ctx, recorder.OpenOptions{From: from, Keys: keys, Trusted: []ed25519.PublicKey{node}, Call: call, Take: take})
+}
