@@ -15,6 +15,9 @@ import (
 // SID returns the CallSid.
 func (c *Call) SID() string { return c.sid }
 
+// Rate returns the rate of the audio that Say takes, in Hz.
+func (c *Call) Rate() int { return sampleRate }
+
 // Done is closed when the call has ended, its callbacks included.
 func (c *Call) Done() <-chan struct{} { return c.done }
 

@@ -86,7 +86,7 @@ func TestScriptEnds(t *testing.T) {
 		err    error
 	}{
 		{"hang up after", Script{Steps: []Step{Say(tone(time.Minute))}, HangupAfter: 3 * time.Second}, 3 * time.Second, nil},
-		{"a step that fails", Script{Steps: []Step{Pause(time.Second), func(context.Context, *Call) error { return broken }}}, time.Second, broken},
+		{"a step that fails", Script{Steps: []Step{Pause(time.Second), func(context.Context, Party) error { return broken }}}, time.Second, broken},
 	}
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {

@@ -1,0 +1,125 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+// iceState takes a state of the connection.
+func (c *WebCall) iceState(s webrtc.ICEConnectionState) {
+	c.mu.Lock()
+	before := c.ice
+	c.ice = s
+	close(c.iceChanged)
+	c.iceChanged = make(chan struct{})
+	c.mu.Unlock()
+	switch {
+	case s == webrtc.ICEConnectionStateDisconnected:
+		c.network("lost")
+	case s == webrtc.ICEConnectionStateConnected && before == webrtc.ICEConnectionStateDisconnected:
+		c.network("back")
+	}
+}
+
+// network logs what happened to it.
+func (c *WebCall) network(detail string) {
+	if at, err := c.Now(); err == nil {
+		c.log.add(at, EventNetwork, detail)
+	}
+}
+
+// readAudio takes the agent's packets.
+func (c *WebCall) readAudio(t *webrtc.TrackRemote) {
+	buf := make([]byte, relayPacket)
+	for {
+		n, _, err := t.Read(buf)
+		if err != nil {
+			return
+		}
+		at := time.Now()
+		var p rtp.Packet
+		if p.Unmarshal(append([]byte(nil), buf[:n]...)) != nil {
+			continue
+		}
+		select {
+		case c.line.inbox <- webArrival{at, p.Header, p.Payload}:
+		case <-c.line.done:
+			return
+		}
+	}
+}
+
+// readReports tells the encoder what the gateway reports of our packets.
+func (c *WebCall) readReports(sender *webrtc.RTPSender) {
+	for {
+		packets, _, err := sender.ReadRTCP()
+		if err != nil {
+			return
+		}
+		for _, p := range packets {
+			r, ok := p.(*rtcp.ReceiverReport)
+			if !ok || len(r.Reports) == 0 || c.line.enc == nil {
+				continue
+			}
+			loss := float64(r.Reports[0].FractionLost) / 256
+			if c.line.do(func() {
+				if err := c.line.enc.expect(loss); err != nil {
+					c.line.fault(err.Error())
+				}
+			}) != nil {
+				return
+			}
+		}
+	}
+}
+
+// drain reads until there is nothing to read any more.
+func drain[A, B any](read func() (A, B, error)) {
+	for {
+		if _, _, err := read(); err != nil {
+			return
+		}
+	}
+}
+
+// readMessage takes a message of the data channel.
+func (c *WebCall) readMessage(m webrtc.DataChannelMessage) {
+	_ = c.line.do(func() {
+		if !m.IsString {
+			c.line.fault("a binary message")
+			return
+		}
+		event := c.line.message(m.Data)
+		if _, isOver := event.(PageOver); isOver {
+			c.overOnce.Do(func() { close(c.over) })
+		}
+		if tell := c.opts.OnMessage; tell != nil && event != nil {
+			tell(c.line.page.messages[len(c.line.page.messages)-1])
+		}
+	})
+}
+
+// reportDelays sends the page's statistics.
+func (c *WebCall) reportDelays() {
+	for {
+		select {
+		case d := <-c.delays:
+			s := pageStats{Type: "stats", JitterBuffer: milliseconds(d)}
+			if pair, ok := c.peer.SCTP().Transport().ICETransport().GetSelectedCandidatePairStats(); ok {
+				s.RTT = pair.CurrentRoundTripTime * 1000
+			}
+			select {
+			case <-c.open:
+				_ = c.post(s) // a report that can not be sent is not missed
+			default:
+			}
+		case <-c.line.done:
+			return
+		}
+	}
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
