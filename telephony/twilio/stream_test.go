@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -139,7 +140,7 @@ func TestInfo(t *testing.T) {
 		leg := <-g.legs
 		want := telephony.Info{ID: "call-1", CarrierID: callSid, Kind: telephony.Phone, Direction: telephony.Inbound,
 			Rate: 8000, Lead: 9600, From: "+15005550006", To: "+15005550001", Agent: "support", Started: time.Now()}
-		if got := leg.Info(); got != want {
+		if got := leg.Info(); !reflect.DeepEqual(got, want) {
 			t.Errorf("info %+v, want %+v", got, want)
 		}
 		l.conn.Close()

@@ -58,10 +58,11 @@ type Leg struct {
 	meter  meter
 	giveUp time.Time // when to stop waiting for a lost far end; zero if it is there
 
-	mu     sync.Mutex  // guards what follows, and the order of events
-	clock  media.Clock // of the caller's sound as it arrives
-	newest media.Tick  // end of the newest frame handed on
-	last   media.Tick  // of the newest event
+	mu      sync.Mutex  // guards what follows, and the order of events
+	clock   media.Clock // of the caller's sound as it arrives
+	reached media.Tick  // end of the sound that has arrived
+	newest  media.Tick  // end of the newest frame handed on
+	last    media.Tick  // of the newest event
 
 	show    sync.Mutex // orders what is shown
 	running atomic.Bool

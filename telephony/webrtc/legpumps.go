@@ -38,30 +38,31 @@ func (l *Leg) read() {
 		if err == nil {
 			l.in.take(b[:n], now)
 			l.observe(now)
-		}
-		if due := l.in.due(); !due.IsZero() && !now.Before(due) {
+		} else {
 			l.in.pass(now)
+			l.note()
 		}
-		l.note()
 		l.assess(now)
 	}
 	l.in.flush()
 	l.quality.received(l.in.reception())
 }
 
-// observe tells the clock of a packet. What it completed ends at its end, as long
-// as no packet is missing; frames that waited for one are only later, which the
-// clock expects.
+// observe notes how far the caller's sound has come after a packet, and tells
+// the clock. What a packet completed ends as it arrives, unless it waited for
+// another; frames are later, since they hold back what does not fill them.
 func (l *Leg) observe(now time.Time) {
-	newest := l.in.newest()
+	newest, reached := l.in.newest(), l.in.line.end
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if newest > l.newest {
-		l.newest = newest
-		l.clock.Observe(newest, now)
+	l.newest = newest
+	if reached > l.reached {
+		l.reached = reached
+		l.clock.Observe(reached, now)
 	}
 }
 
+// note notes the end of the newest frame.
 func (l *Leg) note() {
 	newest := l.in.newest()
 	l.mu.Lock()
@@ -273,7 +274,6 @@ func (l *Leg) state(s wireState, now time.Time) {
 		l.giveUp = time.Time{}
 		l.metrics.outages.WithLabelValues(outageOver).Inc()
 		l.quality.moved()
-		l.out.setLatency(l.quality.latency())
 		l.mu.Lock()
 		l.clock.Reanchor()
 		l.mu.Unlock()

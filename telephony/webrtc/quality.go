@@ -24,6 +24,7 @@ type quality struct {
 
 	mu       sync.Mutex
 	rtt      time.Duration // smoothed; 0 while unknown
+	stale    bool          // rtt is that of another connection, or unknown
 	buffer   time.Duration // of the far end
 	reported bool          // the page has reported buffer
 	loss     float64       // of what we send, smoothed
@@ -33,7 +34,7 @@ type quality struct {
 }
 
 // direction sums up one way of a leg's sound.
-type direction struct{ loss, jitter, wait mean }
+type direction struct{ loss, jitter mean }
 
 // mean is an arithmetic mean.
 type mean struct {
@@ -46,7 +47,7 @@ func (m *mean) add(v float64) { m.sum += v; m.n++ }
 func (m *mean) value() float64 { return m.sum / float64(max(1, m.n)) }
 
 func newQuality(coder time.Duration) *quality {
-	return &quality{codec: coder, buffer: bufferUnknown}
+	return &quality{codec: coder, buffer: bufferUnknown, stale: true}
 }
 
 // report takes what the far end says of our packets, and returns the loss to
@@ -69,7 +70,6 @@ func (q *quality) stats(s stats) {
 	if s.hasBuffer {
 		q.buffer, q.reported = s.buffer, true
 		q.buffers.add(s.buffer.Seconds())
-		q.out.wait.add(s.buffer.Seconds())
 	}
 	q.trip(s.rtt)
 }
@@ -80,7 +80,6 @@ func (q *quality) received(r reception) {
 	defer q.mu.Unlock()
 	q.in.loss.add(min(max(r.Loss, 0), 1))
 	q.in.jitter.add(r.Jitter.Seconds())
-	q.in.wait.add(r.Patience.Seconds())
 }
 
 // trip takes a round trip time; 0 is none.
@@ -89,18 +88,18 @@ func (q *quality) trip(rtt time.Duration) {
 		return
 	}
 	q.rtts.add(rtt.Seconds())
-	if q.rtt == 0 {
-		q.rtt = rtt
+	if q.stale {
+		q.rtt, q.stale = rtt, false
 		return
 	}
 	q.rtt += time.Duration(float64(rtt-q.rtt) * rttWeight)
 }
 
-// moved says that the connection takes another way now, whose round trip time is
-// unknown.
+// moved says that the connection takes another way now. Until its round trip time
+// is known, the last one has to do.
 func (q *quality) moved() {
 	q.mu.Lock()
-	q.rtt = 0
+	q.stale = true
 	q.mu.Unlock()
 }
 
@@ -123,19 +122,27 @@ func (q *quality) known() bool {
 func (q *quality) observe(m *legMetrics) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for way, d := range map[string]*direction{wayIn: &q.in, wayOut: &q.out} {
-		if d.loss.n == 0 {
-			continue
-		}
-		m.loss.WithLabelValues(way).Observe(d.loss.value())
-		m.jitter.WithLabelValues(way).Observe(d.jitter.value())
-		delay := q.rtts.value()/2 + d.wait.value() + coding.Seconds()
-		m.mos.WithLabelValues(way).Observe(mos(rating(delay, d.loss.value())))
+	// Sound that comes in is handed on as it comes; what goes out waits in the
+	// browser.
+	travel := q.rtts.value()/2 + coding.Seconds()
+	wait := bufferUnknown.Seconds()
+	if q.buffers.n > 0 {
+		wait = q.buffers.value()
+		m.buffer.Observe(wait)
 	}
 	if q.rtts.n > 0 {
 		m.rtt.Observe(q.rtts.value())
 	}
-	if q.buffers.n > 0 {
-		m.buffer.Observe(q.buffers.value())
+	q.in.observe(m, wayIn, travel)
+	q.out.observe(m, wayOut, travel+wait)
+}
+
+// observe writes down how one way was, whose delay from mouth to ear is known.
+func (d *direction) observe(m *legMetrics, way string, delay float64) {
+	if d.loss.n == 0 {
+		return
 	}
+	m.loss.WithLabelValues(way).Observe(d.loss.value())
+	m.jitter.WithLabelValues(way).Observe(d.jitter.value())
+	m.mos.WithLabelValues(way).Observe(mos(rating(delay, d.loss.value())))
 }
