@@ -21,7 +21,7 @@ type caps struct {
 	agents    map[string]int
 	addresses map[netip.Addr]int
 	day       time.Time // its beginning
-	calls     int // today
+	calls     int       // today
 	visits    map[netip.Addr]int
 	spent     time.Duration // today, of calls that have ended
 }

@@ -129,7 +129,7 @@ func parsePage(data []byte) (kind string, event any, err error) {
 		event, err = pageEvent(data, func(e PageHello) bool { return e.V == 1 && e.Call != "" && e.Session != "" })
 	case "consent":
 		event, err = pageEvent(data, func(e PageConsent) bool {
-			return e.Message != "" && len(e.Parts) > 0 && len(e.Choices) > 0
+			return e.Message != "" && len(e.Parts) > 0
 		})
 	case "consent_settled":
 		event, err = pageEvent(data, func(e PageSettled) bool { return slices.Contains(settledOutcomes, e.Outcome) })
@@ -153,7 +153,7 @@ func parsePage(data []byte) (kind string, event any, err error) {
 
 // The closed sets of the schema.
 var (
-	settledOutcomes = []string{"granted", "refused", "not_asked", "unrecordable", "ledger_failed", "withdrawn"}
+	settledOutcomes = []string{"granted", "refused", "not_asked", "unrecordable", "abandoned", "ledger_failed", "withdrawn"}
 	agentStates     = []string{"announcing", "listening", "thinking", "speaking"}
 )
 
