@@ -88,8 +88,15 @@ func newInbound(c codec, sink inboundSink, m *Metrics) (*inbound, error) {
 	}, nil
 }
 
-// take takes one RTP packet, which came at arrival. It keeps nothing of packet.
+// take takes one RTP packet, which came at arrival, and does what is due by then.
+// It keeps nothing of packet.
 func (in *inbound) take(packet []byte, arrival time.Time) {
+	in.accept(packet, arrival)
+	in.pass(arrival)
+}
+
+// accept puts a packet of the stream into the jitter buffer.
+func (in *inbound) accept(packet []byte, arrival time.Time) {
 	payload, ok := in.parse(packet)
 	if !ok {
 		in.m.results[packetMalformed].Inc()
@@ -109,7 +116,6 @@ func (in *inbound) take(packet []byte, arrival time.Time) {
 	in.put(media.JitterPacket{
 		Seq: in.head.SequenceNumber, Tag: tag, Timestamp: in.head.Timestamp, Arrival: arrival, Payload: payload,
 	})
-	in.pass(arrival)
 }
 
 // parse reads a packet's header into head (RFC 3550, 5.1) and returns its

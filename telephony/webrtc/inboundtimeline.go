@@ -9,7 +9,7 @@ import (
 const (
 	// maxAstray is how far a stream's time may be from real time, before it is taken
 	// for another stream's.
-	maxAstray = 10 * media.TickRate
+	maxAstray = 10 * media.Tick(media.TickRate)
 	// leakage makes maxAstray one of sudden changes: clocks that differ by a share
 	// of 1/leakage never meet it. Browsers' are off by half of that.
 	leakage = 1000
