@@ -105,6 +105,9 @@ func (c *WebCall) connect(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+	// pion says connected under its lock and then sets up SRTP, before which it
+	// throws away what is sent. State waits for the lock.
+	c.peer.SCTP().Transport().State()
 	c.report.Connect = c.connectedAt.Sub(c.placed)
 	c.line.clock = newSampleClock(time.Now(), c.opts.SkewPPM)
 	c.log.add(0, EventConnected, "")

@@ -188,8 +188,10 @@ func (e *webEar) next() {
 		e.makeUp()
 	case ahead.time <= e.cursor:
 		e.lastSeq = ahead.seq - 1 // the time of those between has passed
-	case ahead.seq == e.lastSeq+1, e.made >= webConceal:
-		e.silence(ahead.time) // nothing was lost, but the sender fell silent; or too much was
+	case ahead.seq == e.lastSeq+1, e.made >= webConceal, ahead.time-e.cursor < wideFrame*e.unit/4:
+		// Nothing was lost, but the sender fell silent; or too much was; or what is
+		// left is too short for a frame.
+		e.silence(ahead.time)
 	case e.recover(ahead):
 	default:
 		e.makeUp()

@@ -7,7 +7,9 @@ type WebPacing struct {
 	Packets    int
 	FirstAudio time.Duration // from DTLS connected to the first packet; -1 if none came
 	// Interval holds |time since the packet before - RTP time between the two|, of
-	// neighbours within a spurt. A spurt begins with the marker bit.
+	// neighbours within a spurt. A spurt begins with the marker bit. Its last three
+	// packets are left out, here and in Late: a sender may wait to see whether it
+	// has more to say before it fills them with silence.
 	Interval Distribution
 	// Late holds, for each packet but the first of a spurt, how late it came
 	// against the schedule that the earliest packet of its spurt sets.
@@ -33,7 +35,15 @@ type rtpPacing struct {
 	opened    time.Time // when the spurt's first packet came
 	stamp     uint32    // and its timestamp
 	earliest  time.Duration
+	held      []pacingSample // the newest of the spurt
 }
+
+// pacingSample is a packet of which it is not yet known whether its spurt goes
+// on. An interval of -1 is none.
+type pacingSample struct{ interval, late time.Duration }
+
+// spurtTail is how many packets at the end of a spurt do not count.
+const spurtTail = 3
 
 // pacingWindow is how many sequence numbers a packet may be behind the newest.
 const pacingWindow = 1024
@@ -76,17 +86,31 @@ func (p *rtpPacing) packet(t time.Time, seq uint16, stamp uint32, marker bool) {
 		return
 	}
 	offset := t.Sub(p.opened) - p.span(stamp-p.stamp)
+	sample := pacingSample{interval: -1, late: max(0, offset-p.earliest)}
 	if neighbour {
-		p.pacing.Interval.Add((t.Sub(p.last) - p.span(stamp-p.lastStamp)).Abs())
+		sample.interval = (t.Sub(p.last) - p.span(stamp-p.lastStamp)).Abs()
 	}
-	p.pacing.Late.Add(max(0, offset-p.earliest))
 	p.earliest = min(p.earliest, offset)
 	p.last, p.lastStamp = t, stamp
+	p.hold(sample)
+}
+
+// hold keeps a sample until the spurt is spurtTail packets further.
+func (p *rtpPacing) hold(s pacingSample) {
+	if len(p.held) == spurtTail {
+		first := p.held[0]
+		p.held = append(p.held[:0], p.held[1:]...)
+		p.pacing.Late.Add(first.late)
+		if first.interval >= 0 {
+			p.pacing.Interval.Add(first.interval)
+		}
+	}
+	p.held = append(p.held, s)
 }
 
 // open begins a spurt.
 func (p *rtpPacing) open(t time.Time, stamp uint32) {
-	p.opened, p.stamp, p.earliest = t, stamp, 0
+	p.opened, p.stamp, p.earliest, p.held = t, stamp, 0, p.held[:0]
 	p.last, p.lastStamp = t, stamp
 }
 
