@@ -20,6 +20,10 @@
       if (!microphone) {
         const context = new AudioContext({ sampleRate: 48000, latencyHint: 'interactive' });
         microphone = { context, destination: new MediaStreamAudioDestinationNode(context, { channelCount: 1 }) };
+        // Between words a microphone hears silence; a destination alone would send nothing.
+        const silence = new ConstantSourceNode(context, { offset: 0 });
+        silence.connect(microphone.destination);
+        silence.start();
       }
       await microphone.context.resume();
       return microphone.destination.stream.clone();

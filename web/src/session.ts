@@ -1,0 +1,181 @@
+/**
+ * The state of a session and how it changes: pure, without clock or browser.
+ * element.ts holds one and shows it; call.ts makes things happen.
+ */
+
+import type { AgentState, FromGateway, Hello, Over, Question } from './channel';
+import { type Transcript, write } from './captions';
+
+export type Phase = 'idle' | 'asking' | 'connecting' | 'consent' | 'talking' | 'ended' | 'failed';
+
+/** Why a session failed. Each has a sentence in the strings. */
+export type Failure =
+  | 'unsupported' // the browser can not place calls
+  | 'insecure' // the page did not come over HTTPS
+  | 'microphone_denied'
+  | 'microphone_missing'
+  | 'microphone_busy'
+  | 'token' // no token, or it was refused
+  | 'busy' // the gateway takes no call now
+  | 'unreachable' // the gateway does not answer
+  | 'refused' // the gateway does not want this call
+  | 'media' // the sound found no way
+  | 'lost'; // the connection broke and did not come back
+
+/** What became of the visitor's own recording. */
+export type OwnRecording =
+  | { state: 'none' }
+  | { state: 'preparing' }
+  | { state: 'ready'; url: string }
+  | { state: 'erased' };
+
+export interface Session {
+  phase: Phase;
+  failure: Failure | undefined;
+  /** The visitor types and has no microphone. */
+  typing: boolean;
+  hello: Hello | undefined;
+  question: Question | undefined;
+  /** The visitor has answered, and the gateway has not confirmed it. */
+  answered: boolean;
+  /** Sound and words are kept from here on. */
+  recording: boolean;
+  transcribing: boolean;
+  /** Something was recorded at some time. */
+  recorded: boolean;
+  agent: AgentState;
+  transcript: Transcript;
+  muted: boolean;
+  /** The connection is lost for now. */
+  restoring: boolean;
+  /** The browser plays no sound before it has been asked to. */
+  silenced: boolean;
+  /** What went wrong last, without ending the call; '' for nothing. */
+  problem: string;
+  over: Over | undefined;
+  own: OwnRecording;
+  /** When the gateway said hello and when the call ended, in ms of any clock. */
+  since: number | undefined;
+  until: number | undefined;
+}
+
+export const idle: Session = {
+  phase: 'idle',
+  failure: undefined,
+  typing: false,
+  hello: undefined,
+  question: undefined,
+  answered: false,
+  recording: false,
+  transcribing: false,
+  recorded: false,
+  agent: 'announcing',
+  transcript: [],
+  muted: false,
+  restoring: false,
+  silenced: false,
+  problem: '',
+  over: undefined,
+  own: { state: 'none' },
+  since: undefined,
+  until: undefined,
+};
+
+/** What happens to a session. `now` is the time in ms of one clock. */
+export type Happening =
+  | { type: 'started'; typing: boolean }
+  | { type: 'ready'; microphone: boolean } // the visitor has answered about the microphone
+  | { type: 'told'; message: FromGateway; now: number }
+  | { type: 'chosen' }
+  | { type: 'muted'; on: boolean }
+  | { type: 'microphone'; on: boolean } // it came or went in mid-call
+  | { type: 'link'; up: boolean }
+  | { type: 'sound'; blocked: boolean }
+  | { type: 'problem'; text: string }
+  | { type: 'hung_up'; now: number }
+  | { type: 'failed'; failure: Failure; now: number }
+  | { type: 'own'; recording: OwnRecording }
+  | { type: 'reset' };
+
+export function isLive(s: Session): boolean {
+  return s.phase === 'consent' || s.phase === 'talking' || isStarting(s);
+}
+
+export function isStarting(s: Session): boolean {
+  return s.phase === 'asking' || s.phase === 'connecting';
+}
+
+/** The next state of a session. */
+export function step(s: Session, h: Happening): Session {
+  switch (h.type) {
+    case 'started':
+      return isLive(s) ? s : { ...idle, phase: h.typing ? 'connecting' : 'asking', typing: h.typing };
+    case 'ready':
+      return s.phase === 'asking' ? { ...s, phase: 'connecting', typing: !h.microphone } : s;
+    case 'told':
+      return told(s, h.message, h.now);
+    case 'chosen':
+      return s.phase === 'consent' || s.phase === 'talking' ? { ...s, answered: true } : s;
+    case 'muted':
+      return { ...s, muted: h.on };
+    case 'microphone':
+      return { ...s, typing: !h.on, muted: h.on ? s.muted : false };
+    case 'link':
+      return isLive(s) ? { ...s, restoring: !h.up } : s;
+    case 'sound':
+      return { ...s, silenced: h.blocked };
+    case 'problem':
+      return { ...s, problem: h.text };
+    case 'hung_up':
+      return hungUp(s, h.now);
+    case 'failed':
+      return isLive(s) ? { ...ended(s, h.now), phase: 'failed', failure: h.failure } : s;
+    case 'own':
+      return s.phase === 'ended' ? { ...s, own: h.recording } : s;
+    case 'reset':
+      return isLive(s) ? s : idle;
+  }
+}
+
+/** A call that was never connected leaves nothing to look at. */
+function hungUp(s: Session, now: number): Session {
+  if (isStarting(s)) return idle;
+  return isLive(s) ? { ...ended(s, now), phase: 'ended' } : s;
+}
+
+function ended(s: Session, now: number): Session {
+  return { ...s, restoring: false, silenced: false, problem: '', recording: false, until: s.until ?? now };
+}
+
+function told(s: Session, m: FromGateway, now: number): Session {
+  // The last words of a call may come after the visitor has hung up.
+  if (m.type === 'caption' || m.type === 'saying' || m.type === 'said') {
+    return s.phase === 'idle' ? s : { ...s, transcript: write(s.transcript, m) };
+  }
+  if (m.type === 'over' && (isLive(s) || s.phase === 'ended')) {
+    return { ...ended(s, now), phase: 'ended', over: m };
+  }
+  if (!isLive(s)) return s;
+  switch (m.type) {
+    case 'hello':
+      return { ...s, phase: 'connecting', hello: m, since: s.since ?? now };
+    case 'consent':
+      return { ...s, phase: 'consent', question: m, answered: false };
+    case 'consent_settled':
+      return {
+        ...s,
+        phase: 'talking',
+        answered: false,
+        recording: m.recording,
+        transcribing: m.transcript,
+        recorded: s.recorded || m.recording,
+      };
+    case 'state':
+      // An agent that asks for nothing begins without a question.
+      return { ...s, agent: m.state, phase: s.question || m.state === 'announcing' ? s.phase : 'talking' };
+    case 'problem':
+      return { ...s, problem: m.text };
+    default:
+      return s;
+  }
+}
