@@ -128,6 +128,7 @@ func TestKeys(t *testing.T) {
 		"a long press at 8 kHz":       {[]event{{k8, 5, goesOn, 100, true, 0}, {k8, 5, ends, 100 + 65535, false, 8191}}, "5"},
 		"long enough, another key":    {[]event{{k48, 5, goesOn, 100, true, 0}, {k48, 6, ends, 100 + 65535, false, 1365}}, "56"},
 		"long enough, but over":       {[]event{{k48, 5, ends, 100, true, 0}, {k48, 5, ends, 100 + 65535, false, 1365}}, "55"},
+		"over before it went on":      {[]event{{k48, 5, ends, 100, true, 0}, {k48, 5, goesOn, 100, false, 1}, {k48, 5, ends, 100 + 65535, false, 1365}}, "55"},
 		"long enough, but marked":     {[]event{{k48, 5, goesOn, 100, true, 0}, {k48, 5, ends, 100 + 65535, true, 1365}}, "55"},
 		"long enough, too far":        {[]event{{k48, 5, goesOn, 100, true, 0}, {k48, 5, ends, 100 + 65535 + 4801, false, 1365}}, "55"},
 		"short of long":               {[]event{{k48, 5, goesOn, 100, true, 0}, {k48, 5, ends, 100 + 65534, false, 1365}}, "55"},

@@ -345,21 +345,22 @@ func TestInboundCarelessTimestamps(t *testing.T) {
 
 // A new source, or a timestamp that cannot be, goes on from real time.
 func TestInboundGoesOnFromRealTime(t *testing.T) {
+	const late = "arrives late, as it does"
 	for name, test := range map[string]struct {
 		change  func(*mic)
 		passed  time.Duration // between the last packet before and the first after
 		silence media.Tick
 	}{
-		"new source at once":       {func(m *mic) { m.head.SSRC, m.head.SequenceNumber, m.head.Timestamp = 2, 9, 9 }, 20 * time.Millisecond, 0},
-		"new source later":         {func(m *mic) { m.head.SSRC, m.head.Timestamp = 2, 77 }, 3*time.Second + 22*time.Millisecond, 3 * media.TickRate},
-		"new source, same clock":   {func(m *mic) { m.head.SSRC = 2 }, 3*time.Second + 17*time.Millisecond, 3 * media.TickRate},
-		"back":                     {func(m *mic) { m.head.Timestamp -= 5 * 960 }, 20 * time.Millisecond, 0},
-		"back, later":              {func(m *mic) { m.head.Timestamp -= 960 }, 520 * time.Millisecond, media.TickRate / 2},
-		"leap":                     {func(m *mic) { m.skip(11 * media.TickRate) }, 25 * time.Millisecond, 0},
-		"leap the longest way":     {func(m *mic) { m.head.Timestamp += 1<<31 - 1 }, 20 * time.Millisecond, 0},
-		"leap with the clock":      {func(m *mic) { m.skip(11 * media.TickRate) }, 11*time.Second + 20*time.Millisecond, 11 * media.TickRate},
-		"stood still":              {func(*mic) {}, time.Minute + 20*time.Millisecond, 60 * media.TickRate},
-		"arrives late, as it does": {func(*mic) {}, 5 * time.Second, 0},
+		"new source at once":     {func(m *mic) { m.head.SSRC, m.head.SequenceNumber, m.head.Timestamp = 2, 9, 9 }, 20 * time.Millisecond, 0},
+		"new source later":       {func(m *mic) { m.head.SSRC, m.head.Timestamp = 2, 77 }, 3*time.Second + 22*time.Millisecond, 3 * media.TickRate},
+		"new source, same clock": {func(m *mic) { m.head.SSRC = 2 }, 3*time.Second + 17*time.Millisecond, 3 * media.TickRate},
+		"back":                   {func(m *mic) { m.head.Timestamp -= 5 * 960 }, 20 * time.Millisecond, 0},
+		"back, later":            {func(m *mic) { m.head.Timestamp -= 960 }, 520 * time.Millisecond, media.TickRate / 2},
+		"leap":                   {func(m *mic) { m.skip(11 * media.TickRate) }, 25 * time.Millisecond, 0},
+		"leap the longest way":   {func(m *mic) { m.head.Timestamp += 1<<31 - 1 }, 20 * time.Millisecond, 0},
+		"leap with the clock":    {func(m *mic) { m.skip(11 * media.TickRate) }, 11*time.Second + 20*time.Millisecond, 11 * media.TickRate},
+		"stood still":            {func(*mic) {}, time.Minute + 20*time.Millisecond, 60 * media.TickRate},
+		late:                     {func(*mic) {}, 5 * time.Second, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k, m := newCatch(t, overOpus), newMic(t, overOpus)
@@ -380,7 +381,26 @@ func TestInboundGoesOnFromRealTime(t *testing.T) {
 				k.wantFrames([2]media.Tick{0, 10 * 960})
 			}
 			k.wantResult(packetSound, 10)
+			k.wantCount("lost", k.metrics.inboundMetrics.lost, 0)
+			if r := k.reception(); name != late && r.Jitter > 40*time.Millisecond {
+				t.Errorf("jitter %v", r.Jitter)
+			}
 		})
+	}
+}
+
+// A new source's packets are its own: neither its numbers nor its timestamps
+// are compared with the former's.
+func TestInboundNewSourceIsAnother(t *testing.T) {
+	k, m := newCatch(t, overOpus), newMic(t, overOpus)
+	k.take(m.tone20(), noon)
+	k.take(m.keyPacket(110, 5, ends, 1000, 960, true), noon)
+	m.head.SSRC, m.head.SequenceNumber = 2, 30000
+	k.take(m.tone20(), noon.Add(40*time.Millisecond))
+	k.take(m.keyPacket(110, 5, ends, 1000, 960, true), noon.Add(40*time.Millisecond))
+	k.wantResult(packetSound, 2)
+	if k.digits != "55" {
+		t.Errorf("keys %q", k.digits)
 	}
 }
 

@@ -1,6 +1,7 @@
 package webrtc
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -248,10 +249,43 @@ func TestInboundGaps(t *testing.T) {
 			} else {
 				k.wantFrames([2]media.Tick{0, 500 * 960})
 			}
+			k.wantFilled(packets, from, test.lost)
 			k.wantCount("made up", k.metrics.made, test.made.Seconds())
 			k.wantCount("copied", k.metrics.copied, test.copied.Seconds())
 			k.wantCount("lost", k.metrics.inboundMetrics.lost, float64(test.lost))
 		})
+	}
+}
+
+// wantFilled checks what fills the gap from a packet on, against the decoder.
+func (k *catch) wantFilled(packets []sent, from, lost int) {
+	k.Helper()
+	d, err := opus.NewDecoder(webRate)
+	if err != nil {
+		k.Fatal(err)
+	}
+	pcm := make([]int16, d.Samples(opus.MaxDuration))
+	for _, p := range packets[:from] {
+		if _, err := d.Decode(p.b[12:], pcm); err != nil {
+			k.Fatal(err)
+		}
+	}
+	made, next := min(lost, 3)-1, packets[from+lost].b[12:]
+	want := pcm[:320*(made+1)]
+	if lost > 3 {
+		err = errors.Join(d.Conceal(want[:320*made]), d.Recover(next, want[320*made:]))
+	} else {
+		err = d.Recover(next, want)
+	}
+	if err != nil {
+		k.Fatal(err)
+	}
+	got := k.pcm()
+	if !slices.Equal(got[320*from:320*(from+made)], want[:320*made]) {
+		k.Error("what begins the gap is not what the decoder makes up")
+	}
+	if !slices.Equal(got[320*(from+lost-1):320*(from+lost)], want[320*made:]) {
+		k.Error("what ends the gap is not the copy")
 	}
 }
 
