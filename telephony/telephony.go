@@ -165,7 +165,8 @@ type Leg interface {
 	// been played or thrown away.
 	Mark(media.MarkID) error
 	// Clear throws away all audio that the far end has not played, and overtakes
-	// what is queued here. Every outstanding mark ends in Flushed.
+	// what is queued here. Every outstanding mark ends in Flushed, but for those
+	// before audio that can not be called back: they may still be played.
 	Clear() error
 	// End ends the leg; idempotent. It returns when the far end has been told, at
 	// the latest when ctx ends.

@@ -52,8 +52,6 @@ type stats struct {
 func parseMessage(b []byte) (m message, bad string) {
 	var head struct{ Type string }
 	switch {
-	case len(b) > maxMessage:
-		return m, badTooLong
 	case !utf8.Valid(b):
 		return m, badUTF8
 	case json.Unmarshal(b, &head) != nil || head.Type == "":

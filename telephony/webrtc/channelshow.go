@@ -18,7 +18,6 @@ const eventsVersion = 1
 var (
 	errShowTooLong = errors.New("webrtc: too long to be shown")
 	errShowKind    = errors.New("webrtc: unknown kind of message")
-	errChoked      = errors.New("webrtc: page does not take its messages")
 )
 
 // marshalHello returns the first message to the page.

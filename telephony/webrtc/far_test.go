@@ -63,6 +63,7 @@ type far struct {
 	frozen  []flying
 	freeze  bool
 	choked  bool // the data channel takes no more
+	deaf    bool // the page has closed the data channel
 	packets []rtp.Header
 	sent    []time.Time // of packets
 	shown   []map[string]any
@@ -199,8 +200,11 @@ func (f *far) Reports() <-chan report   { return f.reports }
 func (f *far) WriteMessage(b []byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.choked || f.closed {
-		return errors.New("far: choked")
+	switch {
+	case f.choked:
+		return errUnsent
+	case f.closed || f.deaf:
+		return io.ErrClosedPipe
 	}
 	if len(b) > maxMessage {
 		f.Errorf("a message of %d bytes was written", len(b))
@@ -404,7 +408,7 @@ func (f *far) Thaw() {
 
 // HangUp hangs up when what was said has arrived.
 func (f *far) HangUp() {
-	time.Sleep(f.travel + time.Millisecond)
+	time.Sleep(f.distance() + time.Millisecond)
 	f.state(wireClosed)
 }
 
@@ -415,16 +419,46 @@ func (f *far) blackout(on bool) {
 	f.cut = on
 }
 
-// messagesOf returns what was shown of a type.
-func (f *far) messagesOf(kind string) (found []map[string]any) {
+// move changes how long packets travel, and distance tells.
+func (f *far) move(travel time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, m := range f.shown {
-		if m["type"] == kind {
-			found = append(found, m)
-		}
-	}
-	return found
+	f.travel = travel
+}
+
+func (f *far) distance() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.travel
+}
+
+// written is what the leg has written so far, of each kind.
+type written struct {
+	packets []rtp.Header
+	times   []time.Time // of packets
+	shown   []map[string]any
+	closed  bool
+}
+
+// written returns what the leg has written.
+func (f *far) written() written {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return written{f.packets, f.sent, f.shown, f.closed}
+}
+
+// choke makes the page take no more messages, and deafen makes it close the data
+// channel.
+func (f *far) choke() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.choked = true
+}
+
+func (f *far) deafen() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.deaf = true
 }
 
 // count is the value of a counter with a label's value, or without labels.

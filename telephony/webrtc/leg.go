@@ -184,11 +184,12 @@ func (l *Leg) Clear() error {
 }
 
 // Show implements telephony.Screen. What is longer than a message may be is
-// refused, and the leg goes on.
+// refused, and the leg goes on. So it does without a page that has closed its
+// data channel; if the connection is ending, the wire tells.
 func (l *Leg) Show(s telephony.Show) error {
 	m, err := marshalShow(s)
 	if errors.Is(err, errShowTooLong) {
-		l.metrics.unshown.Inc()
+		l.metrics.unshown.WithLabelValues(unshownTooLong).Inc()
 	}
 	if err != nil {
 		return fmt.Errorf("webrtc: show: %w", err)
@@ -196,9 +197,13 @@ func (l *Leg) Show(s telephony.Show) error {
 	if l.over() {
 		return telephony.ErrEnded
 	}
-	if err := l.write(m); err != nil {
-		l.end(telephony.Stalled, fmt.Errorf("%w: %w", errChoked, err))
+	err = l.write(m)
+	if errors.Is(err, errUnsent) {
+		l.end(telephony.Stalled, err)
 		return telephony.ErrEnded
+	}
+	if err != nil {
+		l.metrics.unshown.WithLabelValues(unshownClosed).Inc()
 	}
 	return nil
 }

@@ -116,7 +116,7 @@ func TestHelloIsFirst(t *testing.T) {
 		if err := l.leg.Show(telephony.State{State: telephony.Listening}); err != nil {
 			t.Fatal(err)
 		}
-		if got := fmt.Sprint(l.shown[0]); got != `map[agent:map[description: name:Ada] ask:[] call:call-1 language:en may_hear:false session:session-1 type:hello v:1]` {
+		if got := fmt.Sprint(l.written().shown[0]); got != `map[agent:map[description: name:Ada] ask:[] call:call-1 language:en may_hear:false session:session-1 type:hello v:1]` {
 			t.Errorf("first is %s", got)
 		}
 	})
@@ -195,7 +195,7 @@ func TestClearWaitsForSilence(t *testing.T) {
 				t.Errorf("mark %d is %d ticks off", id, off)
 			}
 		}
-		if n := len(l.packets); n != 13+hangover {
+		if n := len(l.written().packets); n != 13+hangover {
 			t.Errorf("%d packets were sent, want 13 and silence", n)
 		}
 	})
@@ -214,6 +214,23 @@ func TestClearOfASilentFarEndIsAtOnce(t *testing.T) {
 		l.wantEvent(telephony.Event{Kind: telephony.Flushed, Mark: 1, At: now - media.FrameTicks/2})
 		if now != media.Tick(l.tick(time.Now())) {
 			t.Error("it took time")
+		}
+	})
+}
+
+// When it turns out that a mark has been heard already, it is stamped with the
+// moment when it was.
+func TestMarkThatIsFoundLate(t *testing.T) {
+	withLive(t, func(t *testing.T, l *live) {
+		l.speak(0, 50)
+		sent := time.Now()
+		l.mark(1)
+		time.Sleep(90 * ms)
+		l.text(`{"type":"stats","jitter_buffer_ms":20,"rtt_ms":10}`)
+		e := l.event()
+		heard := media.Tick(l.tick(sent.Add(30*ms + opusDelay)))
+		if off := e.At + media.FrameTicks/2 - heard; e.Mark != 1 || max(off, -off) > 1 || time.Since(sent) != 90*ms {
+			t.Errorf("%+v is %d ticks off after %v", e, off, time.Since(sent))
 		}
 	})
 }
@@ -242,8 +259,11 @@ func TestLostWithMarksOut(t *testing.T) {
 			t.Errorf("event %+v, want mark 3 flushed", e)
 		}
 		l.wantCount("leg_frames_dropped_total", lostUnsent, 12)
+		packets := len(l.written().packets)
 		time.Sleep(9 * time.Second)
-		packets := len(l.packets)
+		if n := len(l.written().packets) - packets; n != 0 {
+			t.Errorf("%d packets were sent to nobody", n)
+		}
 		l.state(wireBack)
 		if e := l.event(); e.Kind != telephony.Resumed {
 			t.Errorf("event %+v, want resumed", e)
@@ -253,7 +273,7 @@ func TestLostWithMarksOut(t *testing.T) {
 		if e := l.event(); e.Kind != telephony.Played || e.Mark != 4 {
 			t.Errorf("event %+v, want mark 4 played", e)
 		}
-		if len(l.packets) <= packets || !l.packets[packets].Marker {
+		if after := l.written().packets; len(after) <= packets || !after[packets].Marker {
 			t.Error("nothing was sent after it")
 		}
 		time.Sleep(20 * time.Second)
@@ -318,10 +338,11 @@ func TestEndShowsWhatIsNext(t *testing.T) {
 				if err := l.leg.End(t.Context(), test.next); err != nil {
 					t.Fatal(err)
 				}
-				if !l.closed {
+				if !l.written().closed {
 					t.Error("the connection stays open")
 				}
-				last := l.shown[len(l.shown)-1]
+				shown := l.written().shown
+				last := shown[len(shown)-1]
 				if test.code == "" {
 					if last["type"] != "over" {
 						t.Errorf("last is %v", last)
@@ -337,7 +358,7 @@ func TestEndShowsWhatIsNext(t *testing.T) {
 
 func TestShowNeedsAPageThatReads(t *testing.T) {
 	withLive(t, func(t *testing.T, l *live) {
-		l.choked = true
+		l.choke()
 		if err := l.leg.Show(telephony.State{}); !errors.Is(err, telephony.ErrEnded) {
 			t.Errorf("Show: %v", err)
 		}
@@ -348,14 +369,27 @@ func TestShowNeedsAPageThatReads(t *testing.T) {
 	})
 }
 
+func TestPageWithoutAChannel(t *testing.T) {
+	withLive(t, func(t *testing.T, l *live) {
+		l.deafen()
+		if err := l.leg.Show(telephony.State{}); err != nil {
+			t.Errorf("Show: %v", err)
+		}
+		l.wantCount("unshown_total", unshownClosed, 1)
+		if l.leg.Cause() != "" {
+			t.Error("the leg has ended")
+		}
+	})
+}
+
 func TestTooLongToShow(t *testing.T) {
 	withLive(t, func(t *testing.T, l *live) {
-		n := len(l.shown)
+		n := len(l.written().shown)
 		if err := l.leg.Show(telephony.Problem{Text: strings.Repeat("x", maxMessage)}); !errors.Is(err, errShowTooLong) {
 			t.Errorf("Show: %v", err)
 		}
-		l.wantCount("unshown_total", "", 1)
-		if len(l.shown) != n || l.leg.Cause() != "" {
+		l.wantCount("unshown_total", unshownTooLong, 1)
+		if len(l.written().shown) != n || l.leg.Cause() != "" {
 			t.Error("it was written, or has ended the leg")
 		}
 	})
@@ -420,6 +454,68 @@ func TestEventsOfPageOverflow(t *testing.T) {
 		}
 		if n != maxEvents {
 			t.Errorf("%d events were kept", n)
+		}
+	})
+}
+
+// Nothing follows an event that was lost.
+func TestNoEventAfterALostOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		leg := newFar(t, overOpus).call()
+		for range maxEvents + 1 {
+			leg.emit(telephony.Event{Kind: telephony.Typing})
+		}
+		<-leg.Events()
+		leg.emit(telephony.Event{Kind: telephony.Typing})
+		if n := len(leg.Events()); n != maxEvents-1 || leg.Cause() != telephony.Overloaded {
+			t.Errorf("%d events are kept, cause %q", n, leg.Cause())
+		}
+	})
+}
+
+// A call that does not read its frames keeps the newest second.
+func TestSlowCallIsCounted(t *testing.T) {
+	withLive(t, func(t *testing.T, l *live) {
+		l.speak(0, 80)
+		l.wantCount("leg_frames_dropped_total", lostRecv, 30)
+		if f := <-l.leg.Recv(); f.At != 30*media.FrameTicks {
+			t.Errorf("the oldest frame kept is at %d", f.At)
+		}
+	})
+}
+
+// What waits for a missing packet is handed on in time, though no other comes.
+func TestMissingPacketIsGivenUp(t *testing.T) {
+	withLive(t, func(t *testing.T, l *live) {
+		l.speak(0, 5)
+		l.seq++ // lost
+		l.speak(6*media.FrameTicks, 1)
+		since := time.Now()
+		for f := range l.leg.Recv() {
+			if f.At == 6*media.FrameTicks {
+				break
+			}
+		}
+		if waited := time.Since(since); waited < 20*ms || waited > 120*ms {
+			t.Errorf("it waited for %v", waited)
+		}
+	})
+}
+
+// What waits for a missing packet when the far end hangs up is handed on.
+func TestLastWordsAreHandedOn(t *testing.T) {
+	withLive(t, func(t *testing.T, l *live) {
+		l.speak(0, 5)
+		l.seq++ // lost
+		l.speak(6*media.FrameTicks, 1)
+		l.HangUp()
+		l.wantCause(telephony.HungUp)
+		last := media.Frame{}
+		for f := range l.leg.Recv() {
+			last = f
+		}
+		if last.At != 6*media.FrameTicks {
+			t.Errorf("the last frame is at %d", last.At)
 		}
 	})
 }

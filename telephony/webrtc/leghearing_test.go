@@ -128,6 +128,16 @@ func (c *talk) hold(d time.Duration) {
 	})
 }
 
+// pause plans an interruption after which the sentence goes on.
+func (c *talk) pause(d, length time.Duration) {
+	c.at(d, func(now time.Time) {
+		if err := c.playout.Hold(now); err != nil {
+			c.Error(err)
+		}
+	})
+	c.at(d+length, func(time.Time) { c.playout.Resume() })
+}
+
 // caller lets the far end speak: a frame each 20 ms of its clock, a tone of 500
 // ms each period, silence else; and report its stats each second.
 func (c *talk) caller(period time.Duration) {
@@ -148,7 +158,7 @@ func (c *talk) caller(period time.Duration) {
 		}
 		c.send(c.c.Payload, at, false, payload)
 		if i%50 == 49 {
-			c.text(fmt.Sprintf(`{"type":"stats","jitter_buffer_ms":%g,"rtt_ms":%g}`, c.buffer.Seconds()*1000, c.travel.Seconds()*2000))
+			c.text(fmt.Sprintf(`{"type":"stats","jitter_buffer_ms":%g,"rtt_ms":%g}`, c.buffer.Seconds()*1000, 2000*c.distance().Seconds()))
 		}
 	}
 }
@@ -259,7 +269,12 @@ func TestPlayedIsWhatIsHeard(t *testing.T) {
 				}
 				c.say(50*time.Second, 500*ms)
 				c.say(50*time.Second, 300*ms) // at once after it
-				c.run(53 * time.Second)
+				for i := range 5 {
+					at := 52*time.Second + time.Duration(i)*3*time.Second
+					c.say(at, 1500*ms)
+					c.pause(at+700*ms+time.Duration(i)*7*ms, 800*ms)
+				}
+				c.run(68 * time.Second)
 				worst := c.compare("agent", bursts(c.told), c.heardBursts())
 				t.Logf("within %v", worst)
 			})
@@ -327,5 +342,20 @@ func TestBlackout(t *testing.T) {
 		if f.count("outages_total", outageOver) != 1 {
 			t.Error("the outage was not counted")
 		}
+	})
+}
+
+// A browser that comes back by a longer way is placed by that way.
+func TestMovedNetwork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFar(t, overOpus, func(f *far) { f.travel, f.buffer = 10*ms, 40*ms })
+		c := newTalk(f)
+		c.talkers.Go(func() { c.caller(2 * time.Second) })
+		c.say(1500*ms, time.Second)
+		time.AfterFunc(4*time.Second, func() { f.blackout(true); f.state(wireLost) })
+		time.AfterFunc(6*time.Second, func() { f.move(150 * ms); f.blackout(false); f.state(wireBack) })
+		c.say(8500*ms, time.Second)
+		c.run(12 * time.Second)
+		c.compare("agent", bursts(c.told), c.heardBursts())
 	})
 }

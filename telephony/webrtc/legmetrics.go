@@ -7,16 +7,20 @@ import (
 
 // Reasons for which a message of the page is not used; metric labels.
 const (
-	badTooLong = "too_long" // over maxMessage
-	badBinary  = "binary"   // not a text frame
-	badJSON    = "json"     // no JSON object with a type, or a field of another type
-	badUTF8    = "utf8"
-	badText    = "text"   // nothing left of it, or too much
-	badDigit   = "digit"  // no key
-	badChoice  = "choice" // none of the choices, or of no message
-	badField   = "field"  // a field that may not be told, or a switch that is not set
-	badStats   = "stats"  // a delay that can not be true
-	badFlood   = "flood"  // too many in a second; it ends the leg
+	badJSON   = "json" // no JSON object with a type, or a field of another type
+	badUTF8   = "utf8"
+	badText   = "text"   // nothing left of it, or too much
+	badDigit  = "digit"  // no key
+	badChoice = "choice" // none of the choices, or of no message
+	badField  = "field"  // a field that may not be told, or a switch that is not set
+	badStats  = "stats"  // a delay that can not be true
+	badFlood  = "flood"  // too many in a second; it ends the leg
+)
+
+// Reasons for which something is not shown; metric labels.
+const (
+	unshownTooLong = "too_long" // over maxMessage
+	unshownClosed  = "closed"   // the page has closed its data channel
 )
 
 // Where audio is lost in a leg; metric labels.
@@ -43,7 +47,7 @@ const (
 type legMetrics struct {
 	messages *prometheus.CounterVec
 	bad      *prometheus.CounterVec
-	unshown  prometheus.Counter
+	unshown  *prometheus.CounterVec
 	dropped  *prometheus.CounterVec
 	lagging  prometheus.Counter
 	outages  *prometheus.CounterVec
@@ -72,9 +76,9 @@ func newLegMetrics(f promauto.Factory) legMetrics {
 		messages: counter("sidetone_webrtc_messages_total", "Messages of pages that were used.", "type",
 			typeChoose, typeText, typeTyping, typeKey, typeAbout, typeMute, typeStats, typeBye, typeUnknown),
 		bad: counter("sidetone_webrtc_bad_messages_total", "Messages of pages that could not be used.", "reason",
-			badTooLong, badBinary, badJSON, badUTF8, badText, badDigit, badChoice, badField, badStats, badFlood),
-		unshown: f.NewCounter(prometheus.CounterOpts{Name: "sidetone_webrtc_unshown_total",
-			Help: "Messages to pages that were too long to be sent."}),
+			badJSON, badUTF8, badText, badDigit, badChoice, badField, badStats, badFlood),
+		unshown: counter("sidetone_webrtc_unshown_total", "Messages to pages that could not be sent.", "reason",
+			unshownTooLong, unshownClosed),
 		dropped: counter("sidetone_webrtc_leg_frames_dropped_total", "Audio frames dropped by a leg's bounded queue.", "queue",
 			lostRecv, lostUnsent),
 		lagging: f.NewCounter(prometheus.CounterOpts{Name: "sidetone_webrtc_frames_lagging_total",
@@ -85,7 +89,7 @@ func newLegMetrics(f promauto.Factory) legMetrics {
 			.001, .005, .01, .02, .05, .1, .2, .4),
 		jitter: ways("sidetone_webrtc_jitter_seconds", "A leg's mean interarrival jitter (RFC 3550).",
 			.001, .002, .005, .01, .02, .03, .05, .1, .2),
-		mos: ways("sidetone_webrtc_mos", "Estimated listening and conversational quality of a leg, 1 to 4.5 (ITU-T G.107, simplified).",
+		mos: ways("sidetone_webrtc_mos", "Estimated mean opinion score of a leg, 1 to 4.5 (ITU-T G.107, simplified).",
 			1.5, 2, 2.5, 3, 3.3, 3.6, 3.8, 4, 4.2, 4.3, 4.4),
 		rtt: f.NewHistogram(prometheus.HistogramOpts{Name: "sidetone_webrtc_rtt_seconds",
 			Help: "A leg's mean round trip time.", Buckets: []float64{.005, .01, .02, .05, .1, .15, .2, .3, .5, 1}}),

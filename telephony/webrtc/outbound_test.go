@@ -38,25 +38,27 @@ func TestSpurts(t *testing.T) {
 					}
 				}
 				time.Sleep(time.Second)
-				if n := len(f.packets); n != 3*(5+hangover) {
+				w := f.written()
+				if n := len(w.packets); n != 3*(5+hangover) {
 					t.Fatalf("%d packets were sent, want %d", n, 3*(5+hangover))
 				}
-				for i, h := range f.packets {
+				for i, h := range w.packets {
 					k := i % (5 + hangover)
 					slot := begun[i/(5+hangover)].Add(time.Duration(k) * media.FrameDuration)
 					leaves := slot
 					if k >= 5 {
 						leaves = slot.Add(late)
 					}
-					if !f.sent[i].Equal(leaves) {
-						t.Errorf("packet %d left %v from its time", i, f.sent[i].Sub(leaves))
+					if !w.times[i].Equal(leaves) {
+						t.Errorf("packet %d left %v from its time", i, w.times[i].Sub(leaves))
 					}
-					want := f.packets[0].Timestamp + uint32(slot.Sub(begun[0])*test.rate/time.Second)
-					if h.Marker != (k == 0) || h.Timestamp != want || h.SequenceNumber != f.packets[0].SequenceNumber+uint16(i) {
+					want := w.packets[0].Timestamp + uint32(slot.Sub(begun[0])*test.rate/time.Second)
+					if h.Marker != (k == 0) || h.Timestamp != want || h.SequenceNumber != w.packets[0].SequenceNumber+uint16(i) {
 						t.Errorf("packet %d is %+v, want timestamp %d", i, h, want)
 					}
 				}
-				if quiet := f.heard[len(f.heard)-320:]; media.RMS(quiet) > -60 {
+				heard := f.Heard(0)
+				if quiet := heard[len(heard)-320:]; media.RMS(quiet) > -60 {
 					t.Errorf("the end is at %.0f dB", media.RMS(quiet))
 				}
 			})
@@ -131,6 +133,8 @@ func TestSchedule(t *testing.T) {
 		"F5F2F":   "first 0@0, quiet 20@40, sound 40@50, sound 60@70",              // too late for its slot, in time for the next
 		"F9F":     "first 0@0, quiet 20@40, quiet 40@60, quiet 60@80, sound 80@90", // just before the end
 		"F99F2F":  "first 0@0, quiet 20@40, quiet 40@60, quiet 60@80, first 180@180, sound 200@200",
+		"F91F":    "first 0@0, quiet 20@40, quiet 40@60, quiet 60@80, sound 80@100",
+		"F92F":    "first 0@0, quiet 20@40, quiet 40@60, quiet 60@80, first 110@110",
 		"MF2M":    "first 0@0, mark 1 played@0, mark 2 played@20",
 		"9MF2M":   "first 0@90, mark 1 played@90, mark 2 played@110",
 		"FFM4":    "first 0@0, sound 20@20, mark 1 played@40",
@@ -139,6 +143,7 @@ func TestSchedule(t *testing.T) {
 		"MFM1C9F": "first 0@0, quiet 20@40, quiet 40@60, quiet 60@80, sound 80@100, mark 1 played@0, mark 2 flushed@20",
 		"F9MC":    "first 0@0, quiet 20@40, quiet 40@60, quiet 60@80, mark 1 flushed@90",
 		"FFMCMC":  "first 0@0, mark 1 flushed@20, mark 2 flushed@20",
+		"FM1C9C":  "first 0@0, quiet 20@40, quiet 40@60, quiet 60@80, mark 1 flushed@20", // once is enough
 		"FFMCFM2": "first 0@0, sound 20@20, mark 1 flushed@20, mark 2 played@40",
 	} {
 		t.Run(plan, func(t *testing.T) {
@@ -220,6 +225,48 @@ func TestSendingAllocatesNothing(t *testing.T) {
 			once()
 			if n := testing.AllocsPerRun(200, once); n != 0 {
 				t.Errorf("%v allocations a frame", n)
+			}
+		})
+	}
+}
+
+// BenchmarkPair carries one frame each way through a leg: from the call to the
+// wire and from the wire to the call.
+func BenchmarkPair(b *testing.B) {
+	for name, c := range map[string]codec{"Opus": overOpus, "PCMU": overPCMU} {
+		b.Run(name, func(b *testing.B) {
+			out := steady(b, c)
+			code, err := newCoder(c, speech)
+			if err != nil {
+				b.Fatal(err)
+			}
+			payload, err := code.encode(tone(20 * ms))
+			if err != nil {
+				b.Fatal(err)
+			}
+			l := &Leg{recv: make(chan media.Frame, recvFrames), metrics: &NewMetrics(nil).legMetrics}
+			if l.in, err = newInbound(c, l, nil); err != nil {
+				b.Fatal(err)
+			}
+			h := rtp.Header{Version: 2, PayloadType: c.Payload}
+			packet := make([]byte, maxPacket)
+			now := time.Unix(1000, 0)
+			b.ReportAllocs()
+			for b.Loop() {
+				out()
+				h.SequenceNumber++
+				h.Timestamp += uint32(code.clock / 50)
+				n, err := h.MarshalTo(packet)
+				if err != nil {
+					b.Fatal(err)
+				}
+				n += copy(packet[n:], payload)
+				now = now.Add(media.FrameDuration)
+				l.in.take(packet[:n], now)
+				l.observe(now)
+				for len(l.recv) > 0 {
+					<-l.recv
+				}
 			}
 		})
 	}

@@ -30,7 +30,7 @@ type wire interface {
 	Messages() <-chan []byte
 	// WriteMessage sends text over the data channel. Before the channel is open,
 	// and while it is choked, at most maxUnsent bytes wait; beyond that it returns
-	// an error.
+	// errUnsent. Any other error says that the channel is closed.
 	WriteMessage(b []byte) error
 	// States tells of the far end's going and coming.
 	States() <-chan wireState
