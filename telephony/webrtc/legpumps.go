@@ -45,7 +45,9 @@ func (l *Leg) read() {
 		l.assess(now)
 	}
 	l.in.flush()
-	l.quality.received(l.in.reception())
+	if l.reached > 0 {
+		l.quality.received(l.in.reception())
+	}
 }
 
 // observe notes how far the caller's sound has come after a packet, and tells
@@ -194,7 +196,7 @@ func (l *Leg) advance(now time.Time) (next time.Time) {
 	for {
 		m, due, ok := l.out.back(now)
 		if !ok {
-			next = first(next, due)
+			next = sooner(next, due)
 			break
 		}
 		l.emitMark(m, due)
@@ -202,11 +204,11 @@ func (l *Leg) advance(now time.Time) (next time.Time) {
 	if !l.giveUp.IsZero() && !now.Before(l.giveUp) {
 		l.end(telephony.Dropped, errNotBack)
 	}
-	return first(next, l.giveUp)
+	return sooner(next, l.giveUp)
 }
 
-// first is the earlier of two times, of which zero is none.
-func first(a, b time.Time) time.Time {
+// sooner is the earlier of two times, of which zero is none.
+func sooner(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
 	}

@@ -80,7 +80,7 @@ func TestQualityOfALeg(t *testing.T) {
 	withLive(t, func(t *testing.T, l *live) {
 		l.HangUp()
 		<-l.done
-		for _, name := range []string{"loss_ratio out", "mos out", "rtt_seconds ", "playout_delay_seconds "} {
+		for _, name := range []string{"loss_ratio in", "loss_ratio out", "mos out", "rtt_seconds ", "playout_delay_seconds "} {
 			if got := l.mean(name); !math.IsNaN(got) {
 				t.Errorf("%s is %v of a leg that knows nothing", name, got)
 			}
