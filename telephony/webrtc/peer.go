@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,7 +39,7 @@ var _ wire = (*peer)(nil)
 // peer is a browser's peer connection as a wire. It wraps pion's callbacks once
 // and lets none of them out.
 //
-// Its goroutines are pion's, the reader of RTCP and the sender of reports; Close
+// Its goroutines are pion's, two readers of RTCP and the sender of reports; Close
 // waits for all of them.
 type peer struct {
 	pc      *pion.PeerConnection
@@ -75,7 +76,7 @@ func newPeer(o *offer, port *port, cert pion.Certificate, m *Metrics) (*peer, er
 	}
 	p.setUp = sync.OnceFunc(func() { close(p.up) })
 	p.setDown = sync.OnceFunc(func() { close(p.down) })
-	p.in.tracks = make(chan *pion.TrackRemote, 1)
+	p.in.tracks, p.in.receivers = make(chan *pion.TrackRemote, 1), make(chan *pion.RTPReceiver, 1)
 	p.out.codec = o.codec
 	api, err := p.api(port)
 	if err != nil {
@@ -97,6 +98,7 @@ func newPeer(o *offer, port *port, cert pion.Certificate, m *Metrics) (*peer, er
 	p.pc.OnICEConnectionStateChange(p.onICE)
 	p.sender.Transport().OnStateChange(p.onDTLS)
 	p.reading.Go(p.readRTCP)
+	p.reading.Go(p.readSenderReports)
 	p.reading.Go(p.sendReports)
 	return p, nil
 }
@@ -156,11 +158,21 @@ func (p *peer) negotiate(ctx context.Context, theirs credentials, candidates []c
 	case <-p.done:
 		return ours, fmt.Errorf("webrtc: negotiate: %w", net.ErrClosed)
 	}
-	parameters, err := p.sender.Transport().ICETransport().GetLocalParameters()
-	if err != nil {
-		return ours, fmt.Errorf("webrtc: negotiate: %w", err)
+	return credentialsIn(description.SDP), nil
+}
+
+// credentialsIn are the ones of pion's own description.
+func credentialsIn(sdp string) (c credentials) {
+	for line := range strings.Lines(sdp) {
+		name, value, _ := strings.Cut(strings.TrimRight(line, "\r\n"), ":")
+		switch name {
+		case "a=ice-ufrag":
+			c.ufrag = value
+		case "a=ice-pwd":
+			c.pwd = value
+		}
 	}
-	return credentials{parameters.UsernameFragment, parameters.Password}, nil
+	return c
 }
 
 // Codec implements wire.

@@ -53,19 +53,24 @@ func (c codec) rate() uint32 {
 	return 8000
 }
 
-// incoming is the caller's audio. All but tracks and stats belong to the leg's
-// reader.
+// incoming is the caller's audio. All but the channels and stats belong to the
+// leg's reader.
 type incoming struct {
-	tracks   chan *pion.TrackRemote
-	track    *pion.TrackRemote // nil until it is there
-	deadline time.Time
-	stats    arrivals
+	tracks    chan *pion.TrackRemote
+	receivers chan *pion.RTPReceiver
+	track     *pion.TrackRemote // nil until it is there
+	deadline  time.Time
+	stats     arrivals
 }
 
-func (p *peer) onTrack(t *pion.TrackRemote, _ *pion.RTPReceiver) {
+func (p *peer) onTrack(t *pion.TrackRemote, r *pion.RTPReceiver) {
 	select {
 	case p.in.tracks <- t:
 	default: // one is enough, and is there
+	}
+	select {
+	case p.in.receivers <- r:
+	default:
 	}
 }
 
@@ -87,14 +92,12 @@ func (p *peer) ReadRTP(b []byte) (int, error) {
 			}
 		}
 		n, _, err := p.in.track.Read(b)
-		var netErr net.Error
 		switch {
+		case err == nil && p.in.stats.count(b[:n], time.Now(), p.offer.codec):
+			return n, nil
 		case err == nil:
-			if p.in.stats.count(b[:n], time.Now(), p.offer.codec) {
-				return n, nil
-			}
 			p.metrics.packets.Inc()
-		case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
+		case isTimeout(err):
 			return 0, os.ErrDeadlineExceeded
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
 			p.in.track = nil
@@ -102,6 +105,11 @@ func (p *peer) ReadRTP(b []byte) (int, error) {
 			p.metrics.packets.Inc()
 		}
 	}
+}
+
+func isTimeout(err error) bool {
+	var netErr net.Error
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout()
 }
 
 // awaitTrack waits for the caller's audio to begin, or to begin again.

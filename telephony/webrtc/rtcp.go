@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 )
 
@@ -173,11 +174,39 @@ func (p *peer) compound(now time.Time) []rtcp.Packet {
 	}}})
 }
 
-// readRTCP reads the browser's reports until the connection is closed.
+// readRTCP reads what the browser reports of our audio, until the connection is
+// closed.
 func (p *peer) readRTCP() {
+	readPackets(p.sender.Read, func(packet rtcp.Packet, now time.Time) {
+		switch r := packet.(type) {
+		case *rtcp.SenderReport:
+			p.judge(r.Reports, now)
+		case *rtcp.ReceiverReport:
+			p.judge(r.Reports, now)
+		}
+	})
+}
+
+// readSenderReports reads what the browser reports of its own audio, until the
+// connection is closed. Pion gives it to the receiver alone, unless it stands in
+// one packet with the above.
+func (p *peer) readSenderReports() {
+	select {
+	case receiver := <-p.in.receivers:
+		readPackets(receiver.Read, func(packet rtcp.Packet, now time.Time) {
+			if r, ok := packet.(*rtcp.SenderReport); ok {
+				p.in.stats.heard(r, now)
+			}
+		})
+	case <-p.done:
+	}
+}
+
+// readPackets reads RTCP until there is no more.
+func readPackets(read func([]byte) (int, interceptor.Attributes, error), take func(rtcp.Packet, time.Time)) {
 	b := make([]byte, receiveMTU)
 	for {
-		n, _, err := p.sender.Read(b)
+		n, _, err := read(b)
 		if err != nil {
 			return
 		}
@@ -187,13 +216,7 @@ func (p *peer) readRTCP() {
 		}
 		now := time.Now()
 		for _, packet := range packets {
-			switch r := packet.(type) {
-			case *rtcp.SenderReport:
-				p.in.stats.heard(r, now)
-				p.judge(r.Reports, now)
-			case *rtcp.ReceiverReport:
-				p.judge(r.Reports, now)
-			}
+			take(packet, now)
 		}
 	}
 }
