@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/hraban/opus"
 
@@ -61,16 +62,18 @@ func newWebDecoder(c Codec) (webDecoder, error) {
 	return opusDecoder{dec}, nil
 }
 
+// opusDecoder clips the capacity of what it is given: the binding fills that, not
+// the length.
 type opusDecoder struct{ *opus.Decoder }
 
 func (d opusDecoder) decode(dst []int16, payload []byte) (int, error) { return d.Decode(payload, dst) }
 
 func (d opusDecoder) recover(dst []int16, payload []byte) bool {
-	return opusCarriesFEC(payload) && d.DecodeFEC(payload, dst) == nil
+	return opusCarriesFEC(payload) && d.DecodeFEC(payload, slices.Clip(dst)) == nil
 }
 
 func (d opusDecoder) conceal(dst []int16) {
-	if d.DecodePLC(dst) != nil {
+	if d.DecodePLC(slices.Clip(dst)) != nil {
 		clear(dst)
 	}
 }

@@ -122,13 +122,19 @@ func (c *WebCall) Mute(on bool) error {
 func (c *WebCall) SendRaw(data []byte, text bool) error {
 	select {
 	case <-c.open:
-	case <-c.done:
+	case <-c.line.done:
 		return ErrEnded
 	}
+	var err error
 	if text {
-		return c.channel.SendText(string(data))
+		err = c.channel.SendText(string(data))
+	} else {
+		err = c.channel.Send(data)
 	}
-	return c.channel.Send(data)
+	if errors.Is(err, io.ErrClosedPipe) {
+		return ErrEnded
+	}
+	return err
 }
 
 // post sends a message of the page.
@@ -137,7 +143,9 @@ func (c *WebCall) post(message any) error {
 	if err != nil {
 		panic("sim: internal error: a message of the page: " + err.Error())
 	}
-	if err := c.SendRaw(data, true); err != nil {
+	if err := c.SendRaw(data, true); errors.Is(err, ErrEnded) {
+		return err
+	} else if err != nil {
 		return fmt.Errorf("sim: data channel: %w", err)
 	}
 	if _, statistics := message.(pageStats); !statistics {

@@ -214,12 +214,12 @@ func (e *webEar) silence(t int64) {
 // that is the one that is due.
 func (e *webEar) recover(ahead *webPacket) bool {
 	const frame = wideFrame / 2
-	if ahead.seq != e.lastSeq+2 || ahead.time-e.cursor != frame*e.unit || e.length != frame*e.unit ||
+	if ahead.time-e.cursor != frame*e.unit || e.length != frame*e.unit ||
 		!e.dec.recover(e.frame[:wideFrame], ahead.payload) {
 		return false
 	}
 	e.stats.Recovered++
-	e.lastSeq++
+	e.lastSeq = ahead.seq - 1
 	e.made = 0
 	e.put(e.frame[:wideFrame], wideFrame)
 	e.cursor += e.length

@@ -103,16 +103,17 @@ func keepTCP(sdp string) string {
 // all candidates of its first media section (RFC 8840, RFC 9725 4.3.2).
 func fragmentOf(offer string) string {
 	var credentials, media, candidates []string
+	sections := 0
 	for _, line := range sdpLines(offer) {
+		if strings.HasPrefix(line, "m=") {
+			sections++
+		}
 		switch {
+		case sections != 1:
 		case strings.HasPrefix(line, "m="), strings.HasPrefix(line, "a=mid:"):
-			if len(media) < 2 {
-				media = append(media, line)
-			}
+			media = append(media, line)
 		case strings.HasPrefix(line, "a=ice-ufrag:"), strings.HasPrefix(line, "a=ice-pwd:"):
-			if len(credentials) < 2 {
-				credentials = append(credentials, line)
-			}
+			credentials = append(credentials, line)
 		case strings.HasPrefix(line, "a=candidate:"):
 			candidates = append(candidates, line)
 		}

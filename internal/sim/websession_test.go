@@ -18,8 +18,8 @@ func wideTone(hz float64, d time.Duration) []int16 { return media.Tone(wideRate,
 func TestBrowserCall(t *testing.T) {
 	bad := Path{Loss: 0.05, Jitter: 30 * time.Millisecond, Reorder: 0.02, Duplicate: 0.01}
 	tests := []struct {
-		name  string
-		edit  func(*BrowserOptions)
+		name string
+		edit func(*BrowserOptions)
 		// The share of the frames that must hold their tone: all but those that a
 		// stalling machine sends late, and those lost.
 		clear float64
@@ -354,7 +354,7 @@ func TestScriptOnThePage(t *testing.T) {
 func TestWebFleetMeasures(t *testing.T) {
 	t.Parallel()
 	opts, agents := startWebGateway(t)
-	const calls = 6
+	const calls = 5
 	served := make(chan *webAgent, calls)
 	go func() {
 		for range calls {
@@ -369,7 +369,7 @@ func TestWebFleetMeasures(t *testing.T) {
 	}
 	seen := 0
 	report := RunWebFleet(t.Context(), WebFleetOptions{
-		Browser: opts, Clip: clip, Calls: calls, PerSecond: 20,
+		Browser: opts, Clip: clip, Calls: calls, PerSecond: 4,
 		Caller: func(ctx context.Context, _ int, call *WebCall) error {
 			return call.WaitUntil(ctx, media.TicksIn(1300*time.Millisecond))
 		},

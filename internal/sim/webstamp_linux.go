@@ -31,6 +31,9 @@ func stampArrivals(c *net.UDPConn) error {
 
 // stampOf reads what the kernel said.
 func stampOf(oob []byte) (time.Time, bool) {
+	if len(oob) < stampSpace {
+		return time.Time{}, false
+	}
 	h, data, _, err := unix.ParseOneSocketControlMessage(oob)
 	if err != nil || h.Level != unix.SOL_SOCKET || h.Type != unix.SCM_TIMESTAMPNS {
 		return time.Time{}, false
