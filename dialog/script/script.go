@@ -103,7 +103,7 @@ func (i *Interview) answer(in dialog.Input) []dialog.Part {
 		i.state = i.before.orFirst(i.state)
 	}
 	if heard > 0 {
-		i.state.unasked = heard <= i.asked
+		i.state.unasked = heard <= i.asked && !i.askedBefore()
 	}
 	i.before, i.seen = i.state.clone(), len(in.History)
 	var r reply
@@ -121,6 +121,13 @@ func (i *Interview) answer(in dialog.Input) []dialog.Part {
 		i.listen(&r, in)
 	}
 	return i.keep(&r)
+}
+
+// askedBefore reports whether the last reply only asked again what the caller
+// had heard already.
+func (i *Interview) askedBefore() bool {
+	b, s := &i.before, &i.state
+	return b.answers != nil && b.question == s.question && !b.unasked && (b.candidate == nil) == (s.candidate == nil)
 }
 
 // orFirst returns s, or first where there was no reply yet.

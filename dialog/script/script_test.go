@@ -259,6 +259,20 @@ func TestUnheardQuestion(t *testing.T) {
 	}
 }
 
+// TestQuestionHeardBefore checks that who answers into a reminder, before it has
+// come to the question that they know, is taken at their word.
+func TestQuestionHeardBefore(t *testing.T) {
+	k := newTalk(t, survey)
+	k.opens("bicycle?")
+	k.says("no", "red")
+	k.says("green", "What would you like to change?")
+	k.reply(dialog.Silent, "", 1)
+	k.says("the saddle", "serial")
+	if k.answers["wish"] != "the saddle" {
+		t.Errorf("wish: got %v", k.answers["wish"])
+	}
+}
+
 func TestExpect(t *testing.T) {
 	k := newTalk(t, survey)
 	for _, step := range []struct {
