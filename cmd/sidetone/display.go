@@ -120,15 +120,7 @@ type triedTurn struct {
 func (d *display) summary(r sim.Report, saved string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	out := tried{Call: d.call, Ending: r.Ending, Seconds: r.Length.Seconds(), FirstAudio: r.Pacing.FirstAudio.Seconds(), Turns: []triedTurn{}, Events: d.events}
-	for _, t := range r.Turns {
-		turn := triedTurn{From: t.From.Seconds(), To: t.To.Seconds()}
-		if t.Reply >= 0 {
-			took := (t.Reply - t.To).Seconds()
-			turn.Reply = &took
-		}
-		out.Turns = append(out.Turns, turn)
-	}
+	out := tried{Call: d.call, Ending: r.Ending, Seconds: r.Length.Seconds(), FirstAudio: r.Pacing.FirstAudio.Seconds(), Turns: turnsOf(r.Turns), Events: d.events}
 	if d.json {
 		if err := printJSON(out); err != nil {
 			fmt.Fprintln(os.Stderr, "sidetone:", err)
@@ -136,7 +128,27 @@ func (d *display) summary(r sim.Report, saved string) {
 		return
 	}
 	fmt.Printf("\n%.1f s; first audio %.0f ms after the start of the stream", out.Seconds, out.FirstAudio*1000)
-	for i, t := range out.Turns {
+	printEnd(out.Turns, saved, d.call)
+}
+
+// turnsOf are a caller's turns as they are printed.
+func turnsOf(turns []sim.Turn) []triedTurn {
+	all := []triedTurn{}
+	for _, t := range turns {
+		turn := triedTurn{From: t.From.Seconds(), To: t.To.Seconds()}
+		if t.Reply >= 0 {
+			took := (t.Reply - t.To).Seconds()
+			turn.Reply = &took
+		}
+		all = append(all, turn)
+	}
+	return all
+}
+
+// printEnd prints how fast the agent replied and how to get at what the call has
+// left.
+func printEnd(turns []triedTurn, saved, call string) {
+	for i, t := range turns {
 		if t.Reply != nil {
 			fmt.Printf("; reply %d after %.0f ms", i+1, *t.Reply*1000)
 		}
@@ -145,7 +157,7 @@ func (d *display) summary(r sim.Report, saved string) {
 	if saved != "" {
 		fmt.Printf("What the caller heard: %s\n", saved)
 	}
-	if d.call != "" {
-		fmt.Printf("\nThe recording and the transcript, once they are stored:\n\n  bin/sidetone recordings get %s -o call.wav\n  bin/sidetone recordings transcript %s\n", d.call, d.call)
+	if call != "" {
+		fmt.Printf("\nThe recording and the transcript, once they are stored:\n\n  bin/sidetone recordings get %s -o call.wav\n  bin/sidetone recordings transcript %s\n", call, call)
 	}
 }

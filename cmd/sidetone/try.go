@@ -22,9 +22,10 @@ type tryOptions struct {
 	save        string
 	voice       string
 	carrier     sim.CarrierOptions
+	web         tryWeb
 }
 
-// tryStep is one --say, --wav, --dtmf or --wait.
+// tryStep is one --say, --wav, --dtmf, --type or --wait.
 type tryStep struct{ kind, value string }
 
 // stepFlag appends to the steps, so that flags of several kinds keep their
@@ -54,12 +55,22 @@ var firstCall = []tryStep{
 
 func tryCommand(g *global) *cobra.Command {
 	o := &tryOptions{}
-	c := &cobra.Command{Use: "try", Short: "Place a call to the running gateway, as a simulated carrier with a caller",
-		Long: "try calls the running gateway on the real wire: signed webhook, TwiML, media stream, playout, marks.\n" +
+	c := &cobra.Command{Use: "try", Short: "Place a call to the running gateway, as a simulated carrier with a caller, or as a browser",
+		Long: "try calls the running gateway on the real wire: signed webhook, TwiML, media stream, playout, marks;\n" +
+			"with --web: session token, SDP, ICE, DTLS, RTP, and the page's events.\n" +
 			"The caller does each step after the agent has stopped speaking. Without steps it answers the interview that ships.",
-		Example: "  sidetone try\n  sidetone try --say \"Yes.\" --wav answer.wav --dtmf 2 --save heard.wav\n  sidetone try --hangup-after 3s",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return try(cmd.Context(), g, o) }}
+		Example: "  sidetone try\n  sidetone try --say \"Yes.\" --wav answer.wav --dtmf 2 --save heard.wav\n  sidetone try --hangup-after 3s\n" +
+			"  sidetone try --web --loss 5 --jitter 60ms --type \"Yes.\" --say \"An eight.\"",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.check(cmd.Flags().Changed); err != nil {
+				return err
+			}
+			if o.web.on {
+				return o.browse(cmd.Context(), g)
+			}
+			return try(cmd.Context(), g, o)
+		}}
 	f := c.Flags()
 	f.Var(stepFlag{"text", &o.steps}, "say", "say a text with the built-in voice")
 	f.Var(stepFlag{"file", &o.steps}, "wav", "say a WAV or MP3 file")
@@ -71,8 +82,9 @@ func tryCommand(g *global) *cobra.Command {
 	f.StringVar(&o.voice, "voice", "slt", "the caller's voice")
 	f.StringVar(&o.carrier.From, "from", "", "the caller's number")
 	f.StringVar(&o.carrier.To, "to", "", "the number that is called")
-	f.Float64Var(&o.carrier.SkewPPM, "skew-ppm", 0, "how much faster than real time the carrier's clock runs, in parts per million")
+	f.Float64Var(&o.carrier.SkewPPM, "skew-ppm", 0, "how much faster than real time the caller's clock runs, in parts per million")
 	f.Float64Var(&o.carrier.EchoDB, "echo-db", 0, "level of the line's echo against what is played, such as -20; 0 is none")
+	o.webFlags(c)
 	return c
 }
 
@@ -125,7 +137,11 @@ func (o *tryOptions) script(ctx context.Context, c *configs.Config) ([]sim.Step,
 			texts = append(texts, step.value)
 		}
 	}
-	spoken, err := sim.SpeakAll(ctx, c.Speech.ModelsDir, o.voice, texts)
+	speak := sim.SpeakAll
+	if o.web.on {
+		speak = sim.SpeakAllWide
+	}
+	spoken, err := speak(ctx, c.Speech.ModelsDir, o.voice, texts)
 	if err != nil {
 		return nil, err
 	}
@@ -156,6 +172,8 @@ func (s tryStep) step() (sim.Step, error) {
 		return sim.SayFile(s.value)
 	case "keys":
 		return sim.Press(s.value), nil
+	case "line":
+		return sim.Type(s.value), nil
 	}
 	d, err := time.ParseDuration(s.value)
 	if err != nil {

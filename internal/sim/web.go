@@ -142,7 +142,7 @@ func (c *WebCall) newLine() (*webLine, error) {
 	o := c.opts
 	l := &webLine{
 		log: &c.log, quit: make(chan struct{}), done: make(chan struct{}), tasks: make(chan func()),
-		inbox: make(chan webArrival, webInbox), track: c.track,
+		inbox: make(chan webArrival, webInbox), track: c.track, acted: -1,
 		report: func(d time.Duration) {
 			select {
 			case c.delays <- d:
@@ -150,7 +150,7 @@ func (c *WebCall) newLine() (*webLine, error) {
 			}
 		},
 	}
-	l.keys.begun = func(digit byte) { c.log.add(l.now(), EventKey, string(rune(digit))) }
+	l.keys.begun = l.pressed
 	l.pacing.rate = o.Codec.clockRate()
 	if o.fleet != nil {
 		l.clip = o.fleet.clip

@@ -78,8 +78,8 @@ func (c *WebCall) Press(digits string) error {
 		if err := c.post(pageKey{"key", string(d)}); err != nil {
 			return err
 		}
-		if at, err := c.Now(); err == nil {
-			c.log.add(at, EventKey, string(d))
+		if err := c.line.do(func() { c.line.pressed(byte(d)) }); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -103,7 +103,9 @@ func (c *WebCall) Choose(choice Choice) error {
 }
 
 // Type types a line.
-func (c *WebCall) Type(text string) error { return c.post(pageText{"text", text}) }
+func (c *WebCall) Type(text string) error {
+	return errors.Join(c.line.do(func() { c.line.acted = c.line.now() }), c.post(pageText{"text", text}))
+}
 
 // About says something about the visitor: their "name" or "email".
 func (c *WebCall) About(field, text string) error { return c.post(pageAbout{"about", field, text}) }

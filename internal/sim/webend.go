@@ -54,6 +54,7 @@ func (c *WebCall) run(ctx context.Context) {
 		c.sayBye(ctx)
 		wait(webBye, c.over, c.gone)
 	case <-c.gone:
+		wait(webTail, c.over, nil) // it may be on its way to us still
 		select {
 		case <-c.over:
 			ending = EndCompleted

@@ -39,6 +39,7 @@ type webLine struct {
 
 	pacing  rtpPacing
 	page    page
+	acted   media.Tick // when the caller last typed or pressed a key; -1 before
 	turns   []Turn
 	faults  []WebFault
 	waiters []*webWaiter
@@ -168,6 +169,12 @@ func (l *webLine) say(pcm []int16) *Spoken {
 		l.log.add(s.From, EventCallerSpeaks, "")
 	}
 	return s
+}
+
+// pressed notes a key.
+func (l *webLine) pressed(digit byte) {
+	l.acted = l.now()
+	l.log.add(l.acted, EventKey, string(rune(digit)))
 }
 
 // fault notes what breaks the protocol.

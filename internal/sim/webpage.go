@@ -45,7 +45,7 @@ type (
 		Ask      []string `json:"ask"`
 		MayHear  bool     `json:"may_hear"`
 	}
-	// PageConsent is the question of consent.
+	// PageConsent is the question of consent; without Choices it only tells.
 	PageConsent struct {
 		Message  string `json:"message"`
 		Language string `json:"language"`

@@ -31,7 +31,7 @@ func TestParsePage(t *testing.T) {
 	}
 	for _, data := range []string{
 		``, `[]`, `{}`, `{"type":1}`, `{"type":"state"}`, `{"type":"state","state":"asleep"}`, `{"type":"hello","v":2,"call":"a","session":"b"}`,
-		`{"type":"hello","v":1,"call":"","session":"b"}`, `{"type":"consent","message":"m"}`, `{"type":"consent_settled","outcome":"maybe"}`,
+		`{"type":"hello","v":1,"call":"","session":"b"}`, `{"type":"consent","message":"m","choices":["agree"]}`, `{"type":"consent_settled","outcome":"maybe"}`,
 		`{"type":"caption","how":"sung"}`, `{"type":"caption","how":"typed","from":2,"to":1}`, `{"type":"saying","text":""}`,
 		`{"type":"saying","text":"a","played":-1}`, `{"type":"said","from":2,"to":1}`, `{"type":"problem"}`, `{"type":"over","outcome":"a"}`,
 		`{"type":"said","text":"` + strings.Repeat("a", maxPageMessage) + `"}`,

@@ -40,7 +40,7 @@ func (c *WebCall) Answer(ctx context.Context, choice Choice) error {
 		}
 		return false
 	})
-	if _, asked := m.Event.(PageConsent); err != nil || !asked {
+	if question, asked := m.Event.(PageConsent); err != nil || !asked || len(question.Choices) == 0 {
 		return err
 	}
 	return c.Choose(choice)

@@ -9,13 +9,13 @@ import (
 
 // What one can wait for in a browser call.
 
-// WaitAgent waits until the agent has spoken since the caller's last sound, or
-// since the start, and has then been silent for quiet.
+// WaitAgent waits until the agent has spoken since the caller's last sound, key
+// or typed line, or since the start, and has then been silent for quiet.
 func (c *WebCall) WaitAgent(ctx context.Context, quiet time.Duration) error {
 	return c.await(ctx, func(l *webLine) bool {
-		var since media.Tick = -1
+		since := l.acted
 		if n := len(l.turns); n > 0 {
-			since = l.turns[n-1].To
+			since = max(since, l.turns[n-1].To)
 		}
 		last := l.ear.lastSound()
 		return last > since && l.now()-last > media.TicksIn(quiet)
