@@ -105,6 +105,7 @@ func TestCallByTCPOnly(t *testing.T) {
 
 // A browser need not say under which number its audio comes.
 func TestCallWithoutSSRC(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	b := newBrowser(g, habits{})
 	b.ring(without(b.offer(), "a=ssrc"))
@@ -267,6 +268,7 @@ func (b *browser) follow(r *http.Response) {
 }
 
 func TestICERestart(t *testing.T) {
+	t.Parallel()
 	for name, h := range map[string]habits{
 		"UDP": {}, "TCP": {networks: tcpOnly},
 	} {

@@ -29,7 +29,9 @@ const (
 
 	// sctpBuffer bounds what the browser may have in flight on the data channel.
 	sctpBuffer = 256 << 10
-	flushWait  = 500 * time.Millisecond
+	// flushWait is time for SCTP to send a lost packet again, and once more: its
+	// timer begins at a second.
+	flushWait = 2500 * time.Millisecond
 
 	maxFlood = 8 // RTP streams, or data channels, that are not ours
 )

@@ -100,6 +100,7 @@ func TestCallToAnyAddress(t *testing.T) {
 
 // An address is announced that is not our own: it leads to us all the same.
 func TestCallToAnnouncedAddress(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(o *Options) {
 		o.Listen, o.Announce = "0.0.0.0:0", []netip.Addr{netip.MustParseAddr("127.0.0.2")}
 	})
