@@ -8,10 +8,9 @@ import (
 
 // What a page of an allowed origin may send and read across origins.
 const (
-	corsMethods = "POST, PATCH, DELETE, GET, OPTIONS"
-	corsAllow   = "Authorization, Content-Type, If-Match"
-	corsExpose  = "ETag, Accept-Patch, Link, Location, Retry-After"
-	corsMaxAge  = "600"
+	corsAllow  = "Authorization, Content-Type, If-Match"
+	corsExpose = "ETag, Accept-Patch, Link, Location, Retry-After"
+	corsMaxAge = "600"
 )
 
 // canonicalOrigin writes an origin as browsers do in the Origin header: scheme

@@ -23,8 +23,8 @@ const (
 // same number. Its goroutines are pion's and end with close.
 //
 // What a browser is told of it is for addresses to say. To pion it shows one
-// address a family: sockets bound to all addresses can not tell them apart, and
-// pion would check each of them at the price of one.
+// address a family: a socket bound to all addresses can not tell them apart, and
+// each would only cost checks of its own.
 type port struct {
 	udp      *ice.UDPMuxDefault
 	tcp      *ice.TCPMuxDefault
