@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"sidetone/internal/sim"
 )
@@ -12,7 +13,8 @@ import (
 // webDisplay shows a tried browser call live, as the page would.
 type webDisplay struct {
 	json bool
-	mu   sync.Mutex // of standard output
+	mu   sync.Mutex  // of standard output
+	over atomic.Bool // the gateway has said how the call ended
 }
 
 func (d *webDisplay) say(at float64, who, text string) {
@@ -55,6 +57,7 @@ func (d *webDisplay) message(m sim.PageMessage) {
 	case sim.PageProblem:
 		d.say(at, "problem", e.Code+": "+e.Text)
 	case sim.PageOver:
+		d.over.Store(true)
 		d.say(at, "ended", e.Outcome+"/"+e.Reason)
 	}
 }
@@ -64,6 +67,10 @@ func (d *webDisplay) event(e sim.Event) {
 	switch e.Kind {
 	case sim.EventConnected, sim.EventFault, sim.EventKey, sim.EventNetwork:
 		d.say(e.At.Seconds(), "browser", string(e.Kind)+" "+e.Detail)
+	case sim.EventEnded:
+		if !d.over.Load() {
+			d.say(e.At.Seconds(), "ended", e.Detail)
+		}
 	}
 }
 
@@ -119,5 +126,11 @@ func (d *webDisplay) summary(r sim.WebReport, saved string) {
 		fmt.Printf("; first audio %.0f ms later", out.FirstAudio*1000)
 	}
 	fmt.Printf("; %d packets, %d lost, %d made up", out.Packets, out.Lost, out.Recovered+out.Concealed)
-	printEnd(out.Turns, saved, out.Call)
+	left := ""
+	for _, m := range r.Messages {
+		if settled, ok := m.Event.(sim.PageSettled); ok && settled.Recording {
+			left = out.Call
+		}
+	}
+	printEnd(out.Turns, saved, left)
 }

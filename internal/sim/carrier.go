@@ -1,16 +1,16 @@
 // Package sim is the far side of Sidetone, simulated: a Twilio carrier with a
-// caller on the line, fleets of such callers, a chat endpoint, and real human
-// speech to say. `sidetone try` places its call with it, and the end-to-end
-// tests and benchmarks run on it.
+// caller on the line, a browser with a visitor at it and a bad network before it,
+// fleets of both, a chat endpoint, and real human speech to say. `sidetone try`
+// places its call with it, and the end-to-end tests and benchmarks run on it.
 //
 // It speaks wire protocols and nothing else. It refuses to import the gateway
-// or to share its signing, framing or playout code, so that the two sides check
-// each other. All of it runs on real time or, given CarrierOptions.DialContext,
-// over net.Pipe in a testing/synctest bubble.
+// or to share its signing, framing, codec or playout code, so that the two sides
+// check each other. All of it runs on real time or, but for browsers and given
+// CarrierOptions.DialContext, over net.Pipe in a testing/synctest bubble.
 //
 // A Call owns three goroutines: its signalling, its line (the media clock) and
 // the reader of its socket, plus one for each callback under way. All of them
-// have ended when Call.Done is closed.
+// have ended when Call.Done is closed; those of a WebCall when its Done is.
 package sim
 
 import (

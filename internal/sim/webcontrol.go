@@ -72,7 +72,10 @@ func (c *WebCall) Press(digits string) error {
 		return fmt.Errorf("sim: %q has no key %q", digits, digits[i:i+1])
 	}
 	if c.track.hasKeys {
-		return c.line.do(func() { c.line.keys.queue = append(c.line.keys.queue, digits...) })
+		return c.line.do(func() {
+			c.line.acted = c.line.now()
+			c.line.keys.queue = append(c.line.keys.queue, digits...)
+		})
 	}
 	for _, d := range digits {
 		if err := c.post(pageKey{"key", string(d)}); err != nil {

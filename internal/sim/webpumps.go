@@ -52,8 +52,13 @@ func (c *WebCall) readAudio(t *webrtc.TrackRemote) {
 	}
 }
 
+// lossWeight is what one report counts, of those that come each second: Chromium
+// remembers losses for about 10 s (packet_loss_fraction_smoother.h).
+const lossWeight = 0.1
+
 // readReports tells the encoder what the gateway reports of our packets.
 func (c *WebCall) readReports(sender *webrtc.RTPSender) {
+	loss := -1.0
 	for {
 		packets, _, err := sender.ReadRTCP()
 		if err != nil {
@@ -64,9 +69,14 @@ func (c *WebCall) readReports(sender *webrtc.RTPSender) {
 			if !ok || len(r.Reports) == 0 || c.line.enc == nil {
 				continue
 			}
-			loss := float64(r.Reports[0].FractionLost) / 256
+			newest := float64(r.Reports[0].FractionLost) / 256
+			if loss < 0 {
+				loss = newest
+			}
+			loss += (newest - loss) * lossWeight
+			expected := loss
 			if c.line.do(func() {
-				if err := c.line.enc.expect(loss); err != nil {
+				if err := c.line.enc.expect(expected); err != nil {
 					c.line.fault(err.Error())
 				}
 			}) != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -181,6 +182,49 @@ func checkMessages(t *testing.T, r WebReport) {
 	}
 }
 
+// TestPageWithoutTheUsual does what a page seldom does.
+func TestPageWithoutTheUsual(t *testing.T) {
+	t.Parallel()
+	opts, agents := startWebGateway(t)
+	call, agent := browse(t, opts, agents)
+	for _, err := range []error{call.Blackout(time.Second), call.Rebind(), call.Impair(Path{}, Path{})} {
+		if !errors.Is(err, ErrNoRelay) {
+			t.Errorf("without a relay: %v", err)
+		}
+	}
+	if call.Press("12E") == nil {
+		t.Error("a key was pressed that there is not")
+	}
+	call.track.hasKeys = false // a browser without telephone events
+	if err := call.Press("3*"); err != nil {
+		t.Fatal(err)
+	}
+	agent.await(t, "both keys", func() bool { return agent.keys() == "3*" })
+	for _, text := range []bool{true, false} {
+		if err := call.SendRaw([]byte("nonsense"), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	hello, err := call.WaitMessage(ctx, func(PageMessage) bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, wav, err := call.Recording(ctx)
+	if want := "of " + hello.Event.(PageHello).Session; err != nil || status != 202 || string(wav) != want {
+		t.Errorf("recording: %d %q, %v", status, wav, err)
+	}
+	r := leave(t, call, agent)
+	path := filepath.Join(t.TempDir(), "heard.wav")
+	if err := r.SaveHeard(path); err != nil {
+		t.Fatal(err)
+	}
+	if clip, err := readClip(path); err != nil || clip.Rate != wideRate || len(clip.PCM) != len(r.Heard) {
+		t.Errorf("saved %v of %d Hz, %v", clip.Duration(), clip.Rate, err)
+	}
+}
+
 // TestRestart changes the network in mid-sentence: both go on hearing each other
 // in the same call.
 func TestRestart(t *testing.T) {
@@ -227,6 +271,9 @@ func TestBlackout(t *testing.T) {
 	opts, agents := startWebGateway(t)
 	opts.Relay = &RelayOptions{}
 	call, agent := browse(t, opts, agents)
+	if err := call.Impair(Path{Delay: 5 * time.Millisecond}, Path{Jitter: 10 * time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
 	call.Say(wideTone(1000, 10*time.Second))
 	agent.await(t, "sound", func() bool { return agent.frames > 10 })
 	if err := call.Blackout(3 * time.Second); err != nil {
@@ -330,9 +377,13 @@ func TestScriptOnThePage(t *testing.T) {
 		t.Fatal(err)
 	}
 	script := Script{Steps: []Step{
-		Answer(Agree), AfterAgent(200 * time.Millisecond), Say(wideTone(1000, 300*time.Millisecond)), Type("words"), Press("7"),
-		Pause(300 * time.Millisecond), HangUp(),
+		Answer(Agree), AfterAgent(200 * time.Millisecond), Say(wideTone(1000, 300*time.Millisecond)), Type("words"), Pause(100 * time.Millisecond),
+		Press("7"), AfterAgent(200 * time.Millisecond), HangUp(),
 	}}
+	go func() {
+		agent.await(t, "the key", func() bool { return agent.keys() == "7" })
+		agent.play(t, wideTone(440, 300*time.Millisecond))
+	}()
 	r, err := script.RunWeb(t.Context(), call)
 	if err != nil || r.Ending != EndHungUp {
 		t.Fatalf("%s, %v", r.Ending, err)
@@ -341,58 +392,12 @@ func TestScriptOnThePage(t *testing.T) {
 	if got := agent.of(telephony.Chose, telephony.Typed, telephony.DTMF); len(got) != 3 || got[0].Choice != telephony.Agree || got[1].Text != "words" || got[2].Digit != '7' {
 		t.Errorf("the agent got %+v", got)
 	}
-	if len(r.Turns) != 1 || len(r.Agent) == 0 || r.Turns[0].From < r.Agent[0].To+media.TicksIn(200*time.Millisecond) || r.Turns[0].Clear != -1 {
+	// The second time, the agent is waited for although it had spoken before the key.
+	if len(r.Turns) != 1 || len(r.Agent) < 2 || r.Agent[len(r.Agent)-1].From < r.Turns[0].To || r.Turns[0].From < r.Agent[0].To+media.TicksIn(200*time.Millisecond) || r.Turns[0].Clear != -1 {
 		t.Errorf("turns %+v, agent %+v", r.Turns, r.Agent)
 	}
 	phone := &Call{}
 	if err := Type("words")(t.Context(), phone); !errors.Is(err, errNoPage) {
 		t.Errorf("a phone typed: %v", err)
-	}
-}
-
-// TestWebFleetMeasures runs callers who only measure.
-func TestWebFleetMeasures(t *testing.T) {
-	t.Parallel()
-	opts, agents := startWebGateway(t)
-	const calls = 5
-	served := make(chan *webAgent, calls)
-	go func() {
-		for range calls {
-			a := <-agents
-			a.play(t, wideTone(440, time.Second))
-			served <- a
-		}
-	}()
-	clip, err := NewWebClip(Opus, wideTone(1000, 200*time.Millisecond))
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := 0
-	report := RunWebFleet(t.Context(), WebFleetOptions{
-		Browser: opts, Clip: clip, Calls: calls, PerSecond: 4,
-		Caller: func(ctx context.Context, _ int, call *WebCall) error {
-			return call.WaitUntil(ctx, media.TicksIn(1300*time.Millisecond))
-		},
-		OnReport: func(_ int, r WebReport) {
-			seen++
-			if len(r.Heard) != 0 || r.Pacing.FirstAudio < 0 || r.Sent < 60 {
-				t.Errorf("%d samples kept, first audio after %v, %d packets sent", len(r.Heard), r.Pacing.FirstAudio, r.Sent)
-			}
-		},
-	})
-	if report.Err != nil || report.Calls != calls || seen != calls || report.Endings[EndHungUp] != calls || report.Faults != 0 {
-		t.Fatalf("%v: %v", report, report.Err)
-	}
-	// 50 of sound and 3 of silence each. The first packet of a spurt and its last
-	// three are not measured; a machine that stalls makes two spurts of one.
-	if report.Packets < 50*calls || report.Lost != 0 || report.Late.N() < 40*calls || report.Late.N() > 49*calls || report.Connect.N() != calls {
-		t.Errorf("%v", report)
-	}
-	for range calls {
-		a := <-served
-		<-a.ended
-		if share := clearFrames(a.heard[wideRate/2:wideRate], 1000, -12); share < 0.9 {
-			t.Errorf("%.0f %% of a caller's frames hold their tone", 100*share)
-		}
 	}
 }
