@@ -1,7 +1,7 @@
 // Builds the browser's files.
 //
-//   node build.mjs        into dist: widget.js and the demo page
-//   node build.mjs test   the unit tests, and runs them
+//   node build.mjs [DIR]   widget.js and the demo page, into DIR (default: dist)
+//   node build.mjs test    the unit tests, and runs them
 //
 // The bundle has no framework and fetches nothing. Style sheets that a script
 // imports become strings, which the page adopts: no inline style is needed.
@@ -14,7 +14,6 @@ import { gzipSync } from 'node:zlib';
 import { build, transform } from 'esbuild';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
-const dist = join(root, 'dist');
 
 // The oldest browsers that have constructable style sheets and ICE restarts.
 const target = ['chrome111', 'firefox113', 'safari16.4'];
@@ -31,7 +30,7 @@ const sheets = {
 
 const script = { bundle: true, minify: true, format: 'iife', target, legalComments: 'none', charset: 'utf8', plugins: [sheets] };
 
-async function bundle() {
+async function bundle(dist) {
   await mkdir(dist, { recursive: true });
   await build({ ...script, entryPoints: [join(root, 'src/widget.ts')], outfile: join(dist, 'widget.js') });
   await build({ ...script, entryPoints: [join(root, 'demo/demo.ts')], outfile: join(dist, 'demo.js') });
@@ -65,4 +64,5 @@ async function test() {
   }
 }
 
-await (process.argv[2] === 'test' ? test() : bundle());
+const [what = join(root, 'dist')] = process.argv.slice(2);
+await (what === 'test' ? test() : bundle(what));

@@ -1,6 +1,7 @@
 /** The element <sidetone-call>: docs/widget.md says what it takes and tells. */
 
 import { Call } from './call';
+import type { Choice, Field } from './channel';
 import { Failed, missing } from './failure';
 import { Pulse } from './pulse';
 import { awaitRecording } from './recording';
@@ -96,8 +97,8 @@ export class SidetoneCall extends HTMLElement {
     return {
       start: (typing) => void this.begin(typing),
       cancel: () => this.hangUp(),
-      choose: (choice, about) => this.call?.choose(choice, this.session.question?.message ?? '', about),
-      stopRecording: () => this.call?.choose('unrecorded', this.session.question?.message ?? ''),
+      choose: (choice, about) => this.choose(choice, about),
+      stopRecording: () => this.choose('unrecorded'),
       say: (text) => this.call?.say(text) ?? false,
       typing: () => this.call?.typing(),
       press: (digit) => this.call?.press(digit),
@@ -106,6 +107,11 @@ export class SidetoneCall extends HTMLElement {
       unblock: () => void this.call?.unblock(),
       hangUp: () => this.hangUp(),
     };
+  }
+
+  private choose(choice: Choice, about?: Partial<Record<Field, string>>): void {
+    const { answered, question } = this.session;
+    if (!answered) this.call?.choose(choice, question?.message ?? '', about);
   }
 
   /** Takes what happened, shows it and tells the page. */

@@ -9,13 +9,13 @@ import { Refusal } from './signalling';
 
 /** ms after a disconnection in which the browser may find its way by itself. */
 const grace = 1500;
-/** ms without a sign of the gateway after which a connection that seems up is doubted. */
-const doubt = 6000;
+/** ms without a sign of the gateway, which reports on our sound each second, after which a connection is doubted. */
+const doubt = 3500;
 /** ms without a sign of the gateway after which the call is given up. */
 const giveUp = 11_000;
 /** ms that one restart may take, and between two of them at most. */
 const attempt = 3000;
-const longest = 2000;
+const longest = 1000;
 
 /** ms that gathering candidates may take before we go on with those we have. */
 const gathering = 2000;
@@ -28,6 +28,7 @@ export class Recovery {
   private readonly done = new AbortController();
   private heard = performance.now();
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private tried = 0;
   private restoring = false;
   private wake: () => void = () => undefined;
 
@@ -51,7 +52,7 @@ export class Recovery {
   /** Notes whether anything came from the gateway since the last time, which is a second ago. */
   note(sign: boolean): void {
     if (sign) this.heard = performance.now();
-    else if (this.silence() > doubt) this.suspect();
+    else if (Math.min(this.silence(), performance.now() - this.tried) > doubt) this.suspect();
   }
 
   /** Begins to restore at once, such as when the gateway has closed the channel. */
@@ -107,8 +108,8 @@ export class Recovery {
         this.tell('lost');
         told = true;
       }
-      if (this.silence() > giveUp) return this.end();
-      await this.sleep(wait);
+      if (this.silence() >= giveUp) return this.end();
+      await this.sleep(Math.min(wait, giveUp - this.silence()));
     }
     this.restoring = false;
     if (told && !this.done.signal.aborted) this.tell('back');
@@ -122,18 +123,20 @@ export class Recovery {
 
   private async restart(): Promise<void> {
     const { peer } = this;
+    this.tried = performance.now();
     if (peer.signalingState === 'have-local-offer') await peer.setLocalDescription({ type: 'rollback' });
-    await peer.setLocalDescription(await peer.createOffer({ iceRestart: true }));
-    await gathered(peer, gathering);
-    const fragment = await this.patch(restartFragment(peer.localDescription!.sdp), this.done.signal, attempt);
+    const offer = await peer.createOffer({ iceRestart: true });
+    const complete = await gather(peer, offer, gathering);
+    const fragment = await this.patch(restartFragment(complete), this.done.signal, attempt);
     await peer.setRemoteDescription({ type: 'answer', sdp: restartedAnswer(this.answer, fragment) });
   }
 
-  /** Whether the connection is up within the time of one attempt. */
+  /** Whether the gateway is heard again within the time of one attempt. */
   private async connected(): Promise<boolean> {
-    const { peer } = this;
+    const { peer, tried } = this;
     for (const end = performance.now() + attempt; performance.now() < end; ) {
-      if (peer.connectionState === 'connected') return true;
+      // A state may be stale; what came after the restart is not.
+      if (peer.connectionState === 'connected' && this.heard > tried) return true;
       if (this.done.signal.aborted) return false;
       await this.sleep(100);
     }
@@ -156,20 +159,27 @@ function isFinal({ status }: Refusal): boolean {
   return status < 500 && ![408, 412, 429].includes(status);
 }
 
-/** Waits until all candidates are known, or as long as is sensible. */
-export function gathered(peer: RTCPeerConnection, within: number): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      if (peer.iceGatheringState !== 'complete') return;
-      finish();
-    };
-    const finish = () => {
+/**
+ * Makes an offer ours and returns it with its candidates: all of them, or those
+ * that were found in time.
+ */
+export async function gather(peer: RTCPeerConnection, offer: RTCSessionDescriptionInit, within: number): Promise<string> {
+  let stop = (): void => undefined;
+  // The state can not tell: right after a restart it is still that of before.
+  const gathered = new Promise<void>((resolve) => {
+    const look = ({ candidate }: RTCPeerConnectionIceEvent) => candidate === null && resolve();
+    const timer = setTimeout(resolve, within);
+    peer.addEventListener('icecandidate', look);
+    stop = () => {
       clearTimeout(timer);
-      peer.removeEventListener('icegatheringstatechange', done);
-      resolve();
+      peer.removeEventListener('icecandidate', look);
     };
-    const timer = setTimeout(finish, within);
-    peer.addEventListener('icegatheringstatechange', done);
-    done();
   });
+  try {
+    await peer.setLocalDescription(offer);
+    await gathered;
+    return peer.localDescription!.sdp;
+  } finally {
+    stop();
+  }
 }

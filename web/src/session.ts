@@ -110,37 +110,40 @@ export function step(s: Session, h: Happening): Session {
   switch (h.type) {
     case 'started':
       return isLive(s) ? s : { ...idle, phase: h.typing ? 'connecting' : 'asking', typing: h.typing };
-    case 'ready':
-      return s.phase === 'asking' ? { ...s, phase: 'connecting', typing: !h.microphone } : s;
     case 'told':
       return told(s, h.message, h.now);
+    case 'own':
+      return s.phase === 'ended' ? { ...s, own: h.recording } : s;
+    case 'reset':
+      return isLive(s) ? s : idle;
+    default:
+      return isLive(s) ? during(s, h) : s;
+  }
+}
+
+/** What happens to a live session, but for what the gateway tells. */
+function during(s: Session, h: Exclude<Happening, { type: 'started' | 'told' | 'own' | 'reset' }>): Session {
+  switch (h.type) {
+    case 'ready':
+      return s.phase === 'asking' ? { ...s, phase: 'connecting', typing: !h.microphone } : s;
     case 'chosen':
-      return s.phase === 'consent' || s.phase === 'talking' ? { ...s, answered: true } : s;
+      return { ...s, answered: true };
     case 'muted':
       return { ...s, muted: h.on };
     case 'microphone':
-      return { ...s, typing: !h.on, muted: h.on ? s.muted : false };
+      return { ...s, typing: !h.on };
     case 'link':
-      return isLive(s) ? { ...s, restoring: !h.up } : s;
+      return { ...s, restoring: !h.up };
     case 'sound':
       return { ...s, silenced: h.blocked };
     case 'problem':
       return { ...s, problem: h.text };
     case 'hung_up':
-      return hungUp(s, h.now);
+      // A call that was never connected leaves nothing to look at.
+      return isStarting(s) ? idle : { ...ended(s, h.now), phase: 'ended' };
     case 'failed':
-      return isLive(s) ? { ...ended(s, h.now), phase: 'failed', failure: h.failure } : s;
-    case 'own':
-      return s.phase === 'ended' ? { ...s, own: h.recording } : s;
-    case 'reset':
-      return isLive(s) ? s : idle;
+      return { ...ended(s, h.now), phase: 'failed', failure: h.failure };
   }
-}
-
-/** A call that was never connected leaves nothing to look at. */
-function hungUp(s: Session, now: number): Session {
-  if (isStarting(s)) return idle;
-  return isLive(s) ? { ...ended(s, now), phase: 'ended' } : s;
 }
 
 function ended(s: Session, now: number): Session {
@@ -158,7 +161,7 @@ function told(s: Session, m: FromGateway, now: number): Session {
   if (!isLive(s)) return s;
   switch (m.type) {
     case 'hello':
-      return { ...s, phase: 'connecting', hello: m, since: s.since ?? now };
+      return s.hello ? s : { ...s, hello: m, since: now };
     case 'consent':
       return { ...s, phase: 'consent', question: m, answered: false };
     case 'consent_settled':

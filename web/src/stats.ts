@@ -27,7 +27,8 @@ export function read(stats: Iterable<Stat>): Look {
       selected = String(stat.selectedCandidatePairId ?? '');
     } else if (stat.type === 'candidate-pair') {
       pairs.set(stat.id, stat);
-      look.signs += number(stat.packetsReceived) + number(stat.requestsReceived) + number(stat.responsesReceived);
+      // Firefox counts no packets here, but bytes.
+      look.signs += number(stat.bytesReceived) + number(stat.requestsReceived) + number(stat.responsesReceived);
     }
   }
   // Firefox has no transport statistics and marks the pair itself.

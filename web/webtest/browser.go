@@ -15,9 +15,14 @@ import (
 	"time"
 )
 
-// Browser is a running Chromium. It ends with its test.
+// Browser is a running Chromium. It ends with the test that started it.
 type Browser struct {
-	t       *testing.T
+	t *testing.T // whom failures and screenshots belong to
+	*driver
+}
+
+// driver is the process that drives a Browser.
+type driver struct {
 	stdin   io.WriteCloser
 	version string
 
@@ -50,7 +55,7 @@ var errDriverEnded = errors.New("the driver has ended")
 // Start starts a browser, which ends at the test's cleanup.
 func Start(t *testing.T) *Browser {
 	t.Helper()
-	driver := filepath.Join(webFolder(t), "webtest", "driver.mjs")
+	script := filepath.Join(webFolder(t), "webtest", "driver.mjs")
 	chromium, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Fatalf("webtest: %v; it is Debian's package chromium", err)
@@ -59,7 +64,7 @@ func Start(t *testing.T) *Browser {
 	if err != nil {
 		t.Fatalf("webtest: %v; it is Debian's package nodejs", err)
 	}
-	cmd := exec.Command(node, driver, chromium)
+	cmd := exec.Command(node, script, chromium)
 	cmd.Stderr = t.Output()
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -69,22 +74,25 @@ func Start(t *testing.T) *Browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &Browser{t: t, stdin: stdin, waiting: make(map[int]chan<- answer)}
-	ready := b.expect(0)
+	d := &driver{stdin: stdin, waiting: make(map[int]chan<- answer)}
+	ready := d.expect(0)
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("webtest: start the driver: %v", err)
 	}
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		b.read(stdout)
+		d.read(stdout)
 	}()
 	t.Cleanup(func() { end(t, cmd, stdin, read) })
-	if err := receive(ready, startPatience, &b.version); err != nil {
+	if err := receive(ready, startPatience, &d.version); err != nil {
 		t.Fatalf("webtest: start Chromium: %v", err)
 	}
-	return b
+	return &Browser{t, d}
 }
+
+// In returns the browser for a subtest, which pages that it opens belong to.
+func (b *Browser) In(t *testing.T) *Browser { return &Browser{t, b.driver} }
 
 // end closes the driver's input, at which it closes the browser and ends. A
 // driver that does not is killed; Chromium ends when its driver's pipe does.
@@ -125,7 +133,7 @@ func webFolder(t *testing.T) string {
 func (b *Browser) Version() string { return b.version }
 
 // read takes the driver's answers until it ends.
-func (b *Browser) read(stdout io.Reader) {
+func (d *driver) read(stdout io.Reader) {
 	lines := bufio.NewScanner(stdout)
 	lines.Buffer(make([]byte, 64<<10), maxAnswer)
 	err := errDriverEnded
@@ -136,58 +144,58 @@ func (b *Browser) read(stdout io.Reader) {
 			break
 		}
 		err = errDriverEnded
-		b.deliver(a)
+		d.deliver(a)
 	}
 	if lines.Err() != nil {
 		err = fmt.Errorf("read the driver: %w", lines.Err())
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.ended = err
-	for id, c := range b.waiting {
-		delete(b.waiting, id)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ended = err
+	for id, c := range d.waiting {
+		delete(d.waiting, id)
 		c <- answer{ID: id, Error: err.Error()}
 	}
 }
 
-func (b *Browser) deliver(a answer) {
-	b.mu.Lock()
-	c := b.waiting[a.ID]
-	delete(b.waiting, a.ID)
-	b.mu.Unlock()
+func (d *driver) deliver(a answer) {
+	d.mu.Lock()
+	c := d.waiting[a.ID]
+	delete(d.waiting, a.ID)
+	d.mu.Unlock()
 	if c != nil {
 		c <- a
 	}
 }
 
 // expect prepares for the answer to a request.
-func (b *Browser) expect(id int) <-chan answer {
+func (d *driver) expect(id int) <-chan answer {
 	c := make(chan answer, 1)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.ended != nil {
-		c <- answer{ID: id, Error: b.ended.Error()}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ended != nil {
+		c <- answer{ID: id, Error: d.ended.Error()}
 		return c
 	}
-	b.waiting[id] = c
+	d.waiting[id] = c
 	return c
 }
 
 // send asks the driver for something.
-func (b *Browser) send(method string, params map[string]any) (<-chan answer, error) {
-	b.mu.Lock()
-	b.last++
-	id := b.last
-	b.mu.Unlock()
+func (d *driver) send(method string, params map[string]any) (<-chan answer, error) {
+	d.mu.Lock()
+	d.last++
+	id := d.last
+	d.mu.Unlock()
 	line, err := json.Marshal(map[string]any{"id": id, "method": method, "params": params})
 	if err != nil {
 		return nil, err
 	}
-	c := b.expect(id)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if _, err := b.stdin.Write(append(line, '\n')); err != nil {
-		delete(b.waiting, id)
+	c := d.expect(id)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, err := d.stdin.Write(append(line, '\n')); err != nil {
+		delete(d.waiting, id)
 		return nil, fmt.Errorf("write to the driver: %w", err)
 	}
 	return c, nil

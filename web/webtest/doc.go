@@ -13,6 +13,8 @@
 //	for _, v := range p.Axe() { t.Error(v) }
 //	for _, problem := range p.Problems() { t.Error(problem) }
 //
+// In a subtest, b.In(t).Open opens a page whose failures are the subtest's.
+//
 // Roles are those of ARIA, names are whole accessible names, and both see
 // through open shadow trees. Whatever goes wrong ends the test with a sentence
 // and the page's own errors; so all but the waiting for a StartSaying belongs to

@@ -33,7 +33,7 @@ async function open({ url, options, within }) {
     reducedMotion: options.reducedMotion ? 'reduce' : 'no-preference',
     forcedColors: options.forcedColors ? 'active' : 'none',
     locale: options.language,
-    permissions: options.microphone === 'denied' ? [] : ['microphone'],
+    permissions: ['clipboard-read', 'clipboard-write', ...(options.microphone === 'denied' ? [] : ['microphone'])],
   });
   await context.addInitScript(`globalThis.__webtestMicrophone = ${JSON.stringify(options.microphone)};\n${injected}`);
   const page = await context.newPage();
@@ -142,7 +142,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const request = JSON.parse(line);
   answer(request).then(
     (result) => write({ id: request.id, result: result ?? null }),
-    (error) => write({ id: request.id, error: error.message }),
+    (error) => write({ id: request.id, error: error.message.replace(/\x1b\[[0-9;]*m/g, '') }),
   );
 }
 await browser.close();

@@ -36,7 +36,8 @@ type Page struct {
 }
 
 // patience is how long an element may take to be there, or a page to load.
-const patience = 10 * time.Second
+// Browsers are slow where many tests run.
+const patience = 30 * time.Second
 
 // Open opens an address in a new profile and returns when the page has loaded.
 func (b *Browser) Open(url string, o Options) *Page {

@@ -39,7 +39,9 @@ export class Consent implements View {
       this.ask(question.choices.length > 0 ? (hello?.ask ?? []) : []);
       this.offer(question.choices);
     }
-    for (const button of this.buttons.querySelectorAll('button:not(.leave)')) setAttribute(button, 'disabled', answered);
+    // Not disabled: that would take the focus away.
+    const waiting = answered && 'true';
+    for (const button of this.buttons.querySelectorAll('button:not(.leave)')) setAttribute(button, 'aria-disabled', waiting);
   }
 
   /** Shows the fields in which visitors may say who they are. */

@@ -58,7 +58,7 @@ export class Conversation {
       element: h('li'),
       heard: h('span', { class: 'heard' }),
       rest: h('span', { class: 'rest' }),
-      cut: h('span', { class: 'cut' }, h('span', { 'aria-hidden': 'true' }, '\u2009—'), h('span', { class: 'unseen' })),
+      cut: h('span', { class: 'cut' }, h('span', { 'aria-hidden': 'true' }, '\u202f—'), h('span', { class: 'unseen' })),
       line: undefined,
     };
     row.element.append(h('span', { class: 'speaker' }), h('p', { class: 'bubble' }, row.heard, row.rest, row.cut));

@@ -39,7 +39,7 @@ export class Ended implements View {
 
   private keepButtons(): { copy: HTMLElement; download: HTMLElement } {
     const { strings } = this.surroundings;
-    const text = h('span', { role: 'status' }, strings.copy);
+    const text = h('span', { 'aria-live': 'polite' }, strings.copy);
     const copy = h('button', { class: 'button small', onclick: () => void this.copy(text) }, icon('copy'), text);
     const download = h('button', { class: 'button small', onclick: () => this.download() }, icon('download'), strings.download);
     return { copy, download };

@@ -39,6 +39,7 @@ export class Panel {
   private readonly panel: HTMLElement;
   private readonly launcher: HTMLButtonElement;
   private readonly launchText = h('span');
+  private readonly launchName = h('span', { class: 'unseen' });
   private readonly state = h('p', { class: 'state' });
   private readonly time: HTMLElement;
   private readonly body = h('div', { class: 'body' });
@@ -88,6 +89,7 @@ export class Panel {
         onclick: () => frame.setOpen(true),
       },
       icon('wave'),
+      this.launchName,
       this.launchText,
     );
     this.element = h(
@@ -136,6 +138,7 @@ export class Panel {
     const time = live ? duration((now - since) / 1000) : '';
     setText(this.time, time);
     setAttribute(this.time, 'hidden', !live);
+    setText(this.launchName, live ? `${this.frame.title} ` : '');
     setText(this.launchText, live ? time : this.frame.launch);
   }
 

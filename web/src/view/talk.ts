@@ -80,8 +80,9 @@ export class Talk implements View {
     const { strings } = this.surroundings;
     setText(this.keptText, session.recording ? strings.recording : strings.notRecorded);
     setAttribute(this.kept, 'data-recording', session.recording);
+    if (!session.recording && this.stop.matches(':focus')) this.composer.focus();
     setAttribute(this.stop, 'hidden', !session.recording);
-    setAttribute(this.stop, 'disabled', session.answered);
+    setAttribute(this.stop, 'aria-disabled', session.answered && 'true');
   }
 
   private pressMicrophone(): void {

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { FromGateway, Hello, Question } from './channel';
+import { type Happening, type Session, idle, isLive, step } from './session';
+
+const hello: Hello = { type: 'hello', agent: { name: 'a', description: '' }, language: 'en', ask: [], mayHear: true };
+const question: Question = { type: 'consent', message: 'm', language: 'en', parts: [], choices: ['agree', 'unrecorded'] };
+const told = (message: FromGateway, now = 0): Happening => ({ type: 'told', message, now });
+const settled = (recording: boolean, outcome = 'granted') =>
+  told({ type: 'consent_settled', outcome, recording, transcript: recording });
+const state = (name: 'announcing' | 'listening') => told({ type: 'state', state: name });
+
+const after = (...happenings: Happening[]) => happenings.reduce(step, idle);
+const placed: Happening[] = [{ type: 'started', typing: false }, { type: 'ready', microphone: true }, told(hello, 1000)];
+const asked = [...placed, state('announcing'), told(question)];
+const talking = [...asked, { type: 'chosen' } as const, settled(true)];
+
+test('a call goes through its phases', () => {
+  const phases = [...talking, told({ type: 'over', outcome: 'completed', reason: 'goodbye' }, 5000)].map(
+    (_, i, all) => after(...all.slice(0, i + 1)).phase,
+  );
+  assert.deepEqual(phases, ['asking', 'connecting', 'connecting', 'connecting', 'consent', 'consent', 'talking', 'ended']);
+  const s = after(...talking, told({ type: 'over', outcome: 'completed', reason: 'goodbye' }, 5000));
+  assert.deepEqual([s.since, s.until, s.over?.reason, s.recorded], [1000, 5000, 'goodbye', true]);
+});
+
+test('who types is not asked for the microphone', () => {
+  const s = after({ type: 'started', typing: true });
+  assert.deepEqual([s.phase, s.typing], ['connecting', true]);
+  assert.equal(step(s, { type: 'microphone', on: true }).typing, false);
+});
+
+test('an agent that asks nothing begins without a question', () => {
+  assert.equal(after(...placed, state('announcing')).phase, 'connecting');
+  assert.equal(after(...placed, state('listening')).phase, 'talking');
+  // With a question, only its settlement begins the conversation.
+  assert.equal(after(...asked, state('listening')).phase, 'consent');
+});
+
+test('an answer waits for the gateway', () => {
+  const s = after(...asked, { type: 'chosen' });
+  assert.deepEqual([s.phase, s.answered, s.recording], ['consent', true, false]);
+  const refused = step(s, settled(false, 'refused'));
+  assert.deepEqual([refused.phase, refused.answered, refused.recording, refused.recorded], ['talking', false, false, false]);
+});
+
+test('a withdrawal ends the recording, and it stays known that there was one', () => {
+  const s = after(...talking, settled(false, 'withdrawn'));
+  assert.deepEqual([s.recording, s.transcribing, s.recorded], [false, false, true]);
+});
+
+test('hanging up leaves a call to look at, or nothing before there was one', () => {
+  assert.deepEqual(after(...placed, { type: 'hung_up', now: 9 }), idle);
+  const s = after(...talking, { type: 'link', up: false }, { type: 'hung_up', now: 9000 });
+  assert.deepEqual([s.phase, s.until, s.recording, s.restoring], ['ended', 9000, false, false]);
+  // The gateway's last words still come.
+  const last = step(s, told({ type: 'said', turn: 1, text: 'Good', interrupted: true, from: 1 }));
+  assert.equal(last.transcript.length, 1);
+  const over = step(last, told({ type: 'over', outcome: 'caller', reason: 'hung_up' }, 9500));
+  assert.deepEqual([over.phase, over.until, over.over?.reason], ['ended', 9000, 'hung_up']);
+});
+
+test('a failure keeps the words', () => {
+  const spoken = told({ type: 'caption', id: 1, text: 'Hello?', final: true, how: 'spoken', from: 1 });
+  const s = after(...talking, spoken, { type: 'failed', failure: 'lost', now: 7000 });
+  assert.deepEqual([s.phase, s.failure, s.transcript.length, s.until], ['failed', 'lost', 1, 7000]);
+  assert.deepEqual(step(s, { type: 'started', typing: false }), { ...idle, phase: 'asking' });
+});
+
+test('after the end nothing begins anew by itself', () => {
+  const ended = after(...talking, { type: 'hung_up', now: 1 });
+  for (const happening of [told(hello), told(question), settled(true), state('listening'), { type: 'link', up: false }] as Happening[]) {
+    assert.deepEqual(step(ended, happening), ended);
+  }
+  const failed = after(...talking, { type: 'failed', failure: 'lost', now: 1 });
+  assert.equal(step(failed, told({ type: 'over', outcome: 'caller', reason: 'hung_up' })).phase, 'failed');
+  assert.equal(step(failed, { type: 'hung_up', now: 2 }).phase, 'failed');
+});
+
+test('a live call can not be started again or reset', () => {
+  const s = after(...talking);
+  assert.equal(step(s, { type: 'started', typing: true }), s);
+  assert.equal(step(s, { type: 'reset' }), s);
+});
+
+test('own recordings belong to ended calls', () => {
+  const own: Happening = { type: 'own', recording: { state: 'ready', url: 'blob:x' } };
+  assert.equal(after(...talking, own).own.state, 'none');
+  assert.equal(after(...talking, { type: 'hung_up', now: 1 }, own).own.state, 'ready');
+});
+
+// Whatever comes in whatever order, some things never are.
+test('invariants hold over random happenings', () => {
+  let seed = 1;
+  const random = (n: number) => (seed = (seed * 48271) % 2147483647) % n;
+  const pool: Happening[] = [
+    ...talking,
+    state('listening'),
+    settled(false, 'withdrawn'),
+    { type: 'link', up: false },
+    { type: 'sound', blocked: true },
+    { type: 'muted', on: true },
+    { type: 'problem', text: 'x' },
+    { type: 'hung_up', now: 1 },
+    { type: 'failed', failure: 'lost', now: 1 },
+    { type: 'own', recording: { state: 'preparing' } },
+    told({ type: 'over', outcome: 'caller', reason: 'hung_up' }),
+    { type: 'reset' },
+  ];
+  for (let run = 0; run < 500; run++) {
+    let s: Session = idle;
+    for (let i = 0; i < 40; i++) {
+      s = step(s, pool[random(pool.length)]!);
+      assert.ok(!s.recording || s.phase === 'talking' || s.phase === 'consent', 'recording outside of a call');
+      assert.ok(!s.recording || s.recorded);
+      assert.equal(s.phase === 'failed', s.failure !== undefined);
+      assert.ok(isLive(s) || !(s.restoring || s.silenced));
+    }
+  }
+});
