@@ -75,7 +75,7 @@ var testLayers = map[string][]string{
 	"call":                 {"..."},
 	"telephony":            {"telephony/legtest"},
 	"telephony/twilio":     {"telephony/legtest"},
-	"telephony/webrtc":     {"telephony/legtest"},
+	"telephony/webrtc":     {"telephony/legtest", "transcribe/...", "internal/models/..."},
 	"transcribe":           {"transcribe/enginetest", "consent/gatetest"},
 	"transcribe/vad":       {"transcribe/enginetest", "consent/gatetest", "internal/models/..."},
 	"transcribe/moonshine": {"transcribe/enginetest", "transcribe/vad", "consent/gatetest", "internal/models/..."},

@@ -65,11 +65,17 @@ func (c *WebCall) readReports(sender *webrtc.RTPSender) {
 			return
 		}
 		for _, p := range packets {
-			r, ok := p.(*rtcp.ReceiverReport)
-			if !ok || len(r.Reports) == 0 || c.line.enc == nil {
+			var reports []rtcp.ReceptionReport
+			switch r := p.(type) {
+			case *rtcp.ReceiverReport:
+				reports = r.Reports
+			case *rtcp.SenderReport: // of a gateway that speaks
+				reports = r.Reports
+			}
+			if len(reports) == 0 || c.line.enc == nil {
 				continue
 			}
-			newest := float64(r.Reports[0].FractionLost) / 256
+			newest := float64(reports[0].FractionLost) / 256
 			if loss < 0 {
 				loss = newest
 			}

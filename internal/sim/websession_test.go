@@ -245,20 +245,21 @@ func TestRestart(t *testing.T) {
 	if call.relay.backAddr() == before {
 		t.Error("the relay kept its port")
 	}
+	agent.await(t, "the gateway's side of the restart", func() bool { return len(agent.of(telephony.Resumed)) == 1 })
 	agent.mu.Lock()
 	frames := agent.frames
 	agent.mu.Unlock()
 	agent.play(t, wideTone(440, 500*time.Millisecond))
-	agent.await(t, "half a second after the restart", func() bool { return agent.frames >= frames+25 })
-	if err := call.WaitSpeech(ctx); err != nil {
-		t.Fatal(err)
-	}
+	agent.await(t, "a second after the restart", func() bool { return agent.frames >= frames+50 })
 	r := leave(t, call, agent)
 	if len(r.Restarts) != 1 || r.Restarts[0].Err != nil || r.Restarts[0].Answered <= 0 || r.Restarts[0].Took < r.Restarts[0].Answered || r.Relay.Rebound != 1 {
 		t.Errorf("restarts %+v, rebound %d times", r.Restarts, r.Relay.Rebound)
 	}
 	if len(agents) != 0 {
 		t.Error("the restart made another call")
+	}
+	if n := len(r.Agent); n == 0 || r.Agent[n-1].To-r.Agent[0].From < media.TicksIn(400*time.Millisecond) {
+		t.Errorf("after the restart the caller hears %v", r.Agent)
 	}
 	if tail := agent.heard[len(agent.heard)-wideRate/4:]; clearFrames(tail, 1000, -12) < 0.9 {
 		t.Error("the gateway does not hear the caller after the restart")
