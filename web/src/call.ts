@@ -6,11 +6,10 @@
 import { type Choice, type Field, type FromBrowser, decode, encode, label } from './channel';
 import { Failed, failureOf } from './failure';
 import { sendKey } from './keys';
-import { Meter } from './meter';
-import { openMicrophone, silence, stop } from './microphone';
-import { Recovery, gather } from './recovery';
+import { type Link, Recovery, gather } from './recovery';
 import type { Happening } from './session';
 import { Signalling } from './signalling';
+import { Sound } from './sound';
 import { type Look, look, meanDelay } from './stats';
 
 export interface Options {
@@ -28,24 +27,21 @@ const typingPause = 2000;
 const lastWords = 1500;
 
 export class Call {
+  /** Both sides' sound; what a visitor does with it is done there. */
+  readonly sound = new Sound((happening) => this.report(happening));
+
   private readonly abort = new AbortController();
-  private readonly context = new AudioContext();
-  private readonly loudspeaker = new Audio();
   private peer: RTCPeerConnection | undefined;
   private channel: RTCDataChannel | undefined;
-  private sender: RTCRtpSender | undefined;
   private signalling: Signalling | undefined;
   private location: string | undefined;
   private recovery: Recovery | undefined;
-  private stream: MediaStream | undefined;
-  private visitor: Meter | undefined;
-  private agent: Meter | undefined;
   private looked: Look | undefined;
   private delay: number | undefined;
   private ticking: ReturnType<typeof setInterval> | undefined;
   private waiting: ReturnType<typeof setTimeout> | undefined;
   private typed = -typingPause;
-  private muted = false;
+  private greeted = false;
   private hungUp = false;
   private over = false;
 
@@ -53,16 +49,13 @@ export class Call {
    * Must be made in answer to a press of the visitor's, since only then there is
    * sound, and where nothing is missing (failure.ts).
    */
-  constructor(private readonly options: Options) {
-    this.loudspeaker.autoplay = true;
-  }
+  constructor(private readonly options: Options) {}
 
   /** Places the call. What goes wrong is reported, not thrown. */
   async begin(typing: boolean): Promise<void> {
     this.report({ type: 'started', typing });
     try {
-      void this.context.resume();
-      this.hear(typing ? silence(this.context) : await openMicrophone(), !typing);
+      await this.sound.open(typing);
       this.report({ type: 'ready', microphone: !typing });
       await this.connect();
     } catch (error) {
@@ -82,12 +75,12 @@ export class Call {
     this.location = location;
     if (signal.aborted) return this.forget();
     await peer.setRemoteDescription({ type: 'answer', sdp: answer });
-    this.waiting = setTimeout(() => this.fail(new Failed('media')), connecting);
+    if (!this.greeted) this.waiting = setTimeout(() => this.fail(new Failed('media')), connecting);
     this.recovery = new Recovery(
       peer,
       answer,
       (fragment, aborted, within) => signalling.restart(location, fragment, aborted, within),
-      (link) => (link === 'gone' ? this.fail(new Failed('lost')) : this.report({ type: 'link', up: link === 'back' })),
+      (link) => this.linked(link),
     );
     this.ticking = setInterval(() => void this.tick(), 1000);
   }
@@ -98,68 +91,33 @@ export class Call {
     this.channel = peer.createDataChannel(label);
     this.channel.addEventListener('message', ({ data }) => this.take(data));
     this.channel.addEventListener('close', () => this.closed());
-    const stream = this.stream!;
-    this.sender = peer.addTransceiver(stream.getAudioTracks()[0]!, { direction: 'sendrecv', streams: [stream] }).sender;
-    peer.addEventListener('track', ({ track, streams }) => void this.play(streams[0] ?? new MediaStream([track])));
+    const { stream } = this.sound;
+    const audio = peer.addTransceiver(stream.getAudioTracks()[0]!, { direction: 'sendrecv', streams: [stream] });
+    this.sound.sender = audio.sender;
+    peer.addEventListener('track', ({ track }) => void this.sound.play(new MediaStream([track])));
     return peer;
-  }
-
-  /** Takes a stream as the visitor's side. */
-  private hear(stream: MediaStream, microphone: boolean): void {
-    if (this.abort.signal.aborted) return stop(stream);
-    this.visitor?.stop();
-    stop(this.stream);
-    this.stream = stream;
-    this.visitor = new Meter(this.context, stream);
-    this.switchTracks();
-    if (microphone) stream.getAudioTracks()[0]?.addEventListener('ended', () => void this.microphoneEnded(stream));
-  }
-
-  /** The microphone was unplugged, or its permission taken back: another, or silence. */
-  private async microphoneEnded(stream: MediaStream): Promise<void> {
-    if (this.stream !== stream || this.abort.signal.aborted) return;
-    this.hear(silence(this.context), false);
-    await this.sender?.replaceTrack(this.stream.getAudioTracks()[0]!);
-    await this.useMicrophone();
-  }
-
-  /** Gives someone who types a microphone. */
-  async useMicrophone(): Promise<void> {
-    try {
-      this.hear(await openMicrophone(), true);
-      await this.sender?.replaceTrack(this.stream!.getAudioTracks()[0]!);
-      this.report({ type: 'microphone', on: true });
-    } catch {
-      this.report({ type: 'microphone', on: false });
-    }
-  }
-
-  private async play(stream: MediaStream): Promise<void> {
-    this.agent = new Meter(this.context, stream);
-    this.loudspeaker.srcObject = stream;
-    await this.unblock();
-  }
-
-  /** Plays the agent; after a press of the visitor's the browser allows it. */
-  async unblock(): Promise<void> {
-    try {
-      void this.context.resume();
-      await this.loudspeaker.play();
-      this.report({ type: 'sound', blocked: false });
-    } catch {
-      if (!this.abort.signal.aborted) this.report({ type: 'sound', blocked: true });
-    }
   }
 
   private take(data: unknown): void {
     const message = decode(data);
     if (!message) return;
-    if (message.type === 'hello') clearTimeout(this.waiting);
+    if (message.type === 'hello') this.greet();
     this.report({ type: 'told', message, now: performance.now() });
     if (message.type === 'over') {
       this.over = true;
       this.close();
     }
+  }
+
+  private greet(): void {
+    this.greeted = true;
+    clearTimeout(this.waiting);
+    this.recovery?.note(true);
+  }
+
+  private linked(link: Link): void {
+    if (link === 'gone') this.fail(new Failed(this.greeted ? 'lost' : 'media'));
+    else this.report({ type: 'link', up: link === 'back' });
   }
 
   /** The gateway has closed the channel: as the answer to our bye, or because it is gone. */
@@ -177,7 +135,7 @@ export class Call {
     const before = this.looked;
     this.looked = now;
     if (!before) return;
-    this.recovery?.note(now.signs !== before.signs);
+    if (this.greeted) this.recovery?.note(now.signs !== before.signs);
     this.delay = meanDelay(before, now) ?? this.delay;
     if (this.delay === undefined || now.rtt === undefined) return;
     const tenths = (ms: number) => Math.round(10 * ms) / 10;
@@ -214,23 +172,13 @@ export class Call {
   }
 
   press(digit: string): void {
-    if (!sendKey(this.sender, digit)) this.send({ type: 'key', digit });
+    if (!sendKey(this.sound.sender, digit)) this.send({ type: 'key', digit });
   }
 
   mute(on: boolean): void {
-    this.muted = on;
-    this.switchTracks();
+    this.sound.mute(on);
     this.send({ type: 'mute', on });
     this.report({ type: 'muted', on });
-  }
-
-  private switchTracks(): void {
-    this.stream?.getAudioTracks().forEach((track) => (track.enabled = !this.muted));
-  }
-
-  /** How loud both sides are, from 0 to 1. */
-  levels(): { visitor: number; agent: number } {
-    return { visitor: this.visitor?.level() ?? 0, agent: this.agent?.level() ?? 0 };
   }
 
   /** Ends the call. The gateway may send its last words for a moment. */
@@ -238,8 +186,7 @@ export class Call {
     if (this.hungUp || this.abort.signal.aborted) return;
     this.hungUp = true;
     this.report({ type: 'hung_up', now: performance.now() });
-    stop(this.stream);
-    this.loudspeaker.srcObject = null;
+    this.sound.close();
     if (this.send({ type: 'bye' })) this.waiting = setTimeout(() => this.forget(), lastWords);
     else this.forget();
   }
@@ -277,11 +224,7 @@ export class Call {
     clearInterval(this.ticking);
     clearTimeout(this.waiting);
     this.recovery?.stop();
-    stop(this.stream);
-    this.visitor?.stop();
-    this.agent?.stop();
-    this.loudspeaker.srcObject = null;
+    this.sound.close();
     this.peer?.close();
-    void this.context.close().catch(() => undefined);
   }
 }

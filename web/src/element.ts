@@ -45,8 +45,8 @@ export class SidetoneCall extends HTMLElement {
     });
   }
 
-  attributeChangedCallback(): void {
-    if (this.isConnected) this.rebuild();
+  attributeChangedCallback(_name: string, before: string | null, after: string | null): void {
+    if (this.isConnected && before !== after) this.rebuild();
   }
 
   /** What the session is doing: idle, asking, connecting, consent, talking, ended or failed. */
@@ -103,8 +103,8 @@ export class SidetoneCall extends HTMLElement {
       typing: () => this.call?.typing(),
       press: (digit) => this.call?.press(digit),
       mute: (on) => this.call?.mute(on),
-      useMicrophone: () => void this.call?.useMicrophone(),
-      unblock: () => void this.call?.unblock(),
+      useMicrophone: () => void this.call?.sound.useMicrophone(),
+      unblock: () => void this.call?.sound.unblock(),
       hangUp: () => this.hangUp(),
     };
   }
@@ -183,7 +183,7 @@ export class SidetoneCall extends HTMLElement {
 
   private beat(): void {
     this.panel?.tick(performance.now());
-    if (this.call) this.panel?.meter(this.call.levels());
+    if (this.call) this.panel?.meter(this.call.sound.levels());
   }
 
   private setOpen(open: boolean): void {

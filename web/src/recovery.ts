@@ -22,7 +22,9 @@ const gathering = 2000;
 
 export type Link = 'lost' | 'back' | 'gone';
 
-interface NetworkInformation extends EventTarget {}
+interface NetworkInformation extends EventTarget {
+  type?: string; // such as wifi or cellular
+}
 
 export class Recovery {
   private readonly done = new AbortController();
@@ -46,7 +48,13 @@ export class Recovery {
     peer.addEventListener('connectionstatechange', () => this.look(), { signal });
     addEventListener('online', () => this.networkChanged(), { signal });
     const network = (navigator as Navigator & { connection?: NetworkInformation }).connection;
-    network?.addEventListener?.('change', () => this.networkChanged(), { signal });
+    let type = network?.type;
+    const change = () => {
+      if (network?.type === type) return; // its speed is another one
+      type = network?.type;
+      this.networkChanged();
+    };
+    network?.addEventListener?.('change', change, { signal });
   }
 
   /** Notes whether anything came from the gateway since the last time, which is a second ago. */

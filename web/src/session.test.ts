@@ -27,7 +27,7 @@ test('a call goes through its phases', () => {
 test('who types is not asked for the microphone', () => {
   const s = after({ type: 'started', typing: true });
   assert.deepEqual([s.phase, s.typing], ['connecting', true]);
-  assert.equal(step(s, { type: 'microphone', on: true }).typing, false);
+  assert.equal(step(s, { type: 'microphone' }).typing, false);
 });
 
 test('an agent that asks nothing begins without a question', () => {
@@ -47,6 +47,21 @@ test('an answer waits for the gateway', () => {
 test('a withdrawal ends the recording, and it stays known that there was one', () => {
   const s = after(...talking, settled(false, 'withdrawn'));
   assert.deepEqual([s.recording, s.transcribing, s.recorded], [false, false, true]);
+});
+
+test('a problem is shown until a turn gets through', () => {
+  const s = after(...talking, told({ type: 'problem', code: 'stt', text: 'I can not hear well.' }));
+  assert.equal(s.problem, 'I can not hear well.');
+  const turn = (final: boolean) => told({ type: 'caption', id: 1, text: 'Yes', final, how: 'spoken', from: 1 });
+  assert.equal(step(s, turn(false)).problem, 'I can not hear well.');
+  assert.equal(step(s, turn(true)).problem, '');
+});
+
+test('who loses the microphone types', () => {
+  const s = after(...talking, { type: 'microphone', failure: 'microphone_missing' });
+  assert.deepEqual([s.typing, s.trouble], [true, 'microphone_missing']);
+  const back = step(s, { type: 'microphone' });
+  assert.deepEqual([back.typing, back.trouble], [false, undefined]);
 });
 
 test('hanging up leaves a call to look at, or nothing before there was one', () => {
@@ -100,7 +115,8 @@ test('invariants hold over random happenings', () => {
     { type: 'link', up: false },
     { type: 'sound', blocked: true },
     { type: 'muted', on: true },
-    { type: 'problem', text: 'x' },
+    { type: 'microphone', failure: 'microphone_missing' },
+    told({ type: 'problem', code: 'x', text: 'x' }),
     { type: 'hung_up', now: 1 },
     { type: 'failed', failure: 'lost', now: 1 },
     { type: 'own', recording: { state: 'preparing' } },

@@ -50,8 +50,10 @@ export interface Session {
   restoring: boolean;
   /** The browser plays no sound before it has been asked to. */
   silenced: boolean;
-  /** What went wrong last, without ending the call; '' for nothing. */
+  /** What went wrong at the gateway, without ending the call; '' for nothing. */
   problem: string;
+  /** Why there is no microphone, though there should be one. */
+  trouble: Failure | undefined;
   over: Over | undefined;
   own: OwnRecording;
   /** When the gateway said hello and when the call ended, in ms of any clock. */
@@ -75,6 +77,7 @@ export const idle: Session = {
   restoring: false,
   silenced: false,
   problem: '',
+  trouble: undefined,
   over: undefined,
   own: { state: 'none' },
   since: undefined,
@@ -88,10 +91,9 @@ export type Happening =
   | { type: 'told'; message: FromGateway; now: number }
   | { type: 'chosen' }
   | { type: 'muted'; on: boolean }
-  | { type: 'microphone'; on: boolean } // it came or went in mid-call
+  | { type: 'microphone'; failure?: Failure } // it came in mid-call, or went
   | { type: 'link'; up: boolean }
   | { type: 'sound'; blocked: boolean }
-  | { type: 'problem'; text: string }
   | { type: 'hung_up'; now: number }
   | { type: 'failed'; failure: Failure; now: number }
   | { type: 'own'; recording: OwnRecording }
@@ -131,13 +133,11 @@ function during(s: Session, h: Exclude<Happening, { type: 'started' | 'told' | '
     case 'muted':
       return { ...s, muted: h.on };
     case 'microphone':
-      return { ...s, typing: !h.on };
+      return { ...s, typing: h.failure !== undefined, trouble: h.failure };
     case 'link':
       return { ...s, restoring: !h.up };
     case 'sound':
       return { ...s, silenced: h.blocked };
-    case 'problem':
-      return { ...s, problem: h.text };
     case 'hung_up':
       // A call that was never connected leaves nothing to look at.
       return isStarting(s) ? idle : { ...ended(s, h.now), phase: 'ended' };
@@ -147,13 +147,15 @@ function during(s: Session, h: Exclude<Happening, { type: 'started' | 'told' | '
 }
 
 function ended(s: Session, now: number): Session {
-  return { ...s, restoring: false, silenced: false, problem: '', recording: false, until: s.until ?? now };
+  return { ...s, restoring: false, silenced: false, recording: false, transcribing: false, until: s.until ?? now };
 }
 
 function told(s: Session, m: FromGateway, now: number): Session {
   // The last words of a call may come after the visitor has hung up.
   if (m.type === 'caption' || m.type === 'saying' || m.type === 'said') {
-    return s.phase === 'idle' ? s : { ...s, transcript: write(s.transcript, m) };
+    // A turn that got through shows that the problem is over.
+    const problem = m.type === 'caption' && m.final ? '' : s.problem;
+    return s.phase === 'idle' ? s : { ...s, problem, transcript: write(s.transcript, m) };
   }
   if (m.type === 'over' && (isLive(s) || s.phase === 'ended')) {
     return { ...ended(s, now), phase: 'ended', over: m };

@@ -31,6 +31,7 @@ const de: Strings = {
   recording: 'Dieser Anruf wird aufgezeichnet',
   stopRecording: 'Aufzeichnung beenden',
   notRecorded: 'Dieser Anruf wird nicht aufgezeichnet',
+  transcribed: 'Die Worte dieses Anrufs werden aufbewahrt',
   conversation: 'Gespräch',
   empty: 'Hier erscheinen Ihre Worte und die Antworten.',
   you: 'Sie',

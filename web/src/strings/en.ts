@@ -33,6 +33,7 @@ const en = {
   recording: 'This call is recorded',
   stopRecording: 'Stop recording',
   notRecorded: 'This call is not recorded',
+  transcribed: 'The words of this call are kept',
   conversation: 'Conversation',
   empty: 'Your words and the answers will appear here.',
   you: 'You',

@@ -31,6 +31,7 @@ const es: Strings = {
   recording: 'Esta llamada se graba',
   stopRecording: 'Detener la grabación',
   notRecorded: 'Esta llamada no se graba',
+  transcribed: 'Las palabras de esta llamada se conservan',
   conversation: 'Conversación',
   empty: 'Sus palabras y las respuestas aparecerán aquí.',
   you: 'Usted',

@@ -31,6 +31,7 @@ const fr: Strings = {
   recording: 'Cet appel est enregistré',
   stopRecording: 'Arrêter l’enregistrement',
   notRecorded: 'Cet appel n’est pas enregistré',
+  transcribed: 'Les paroles de cet appel sont conservées',
   conversation: 'Conversation',
   empty: 'Vos paroles et les réponses apparaîtront ici.',
   you: 'Vous',

@@ -12,7 +12,7 @@ import { Failed } from './failed';
 import { icon } from './icons';
 import { Idle } from './idle';
 import { meterBars, showLevel } from './meters';
-import { Talk } from './talk';
+import { Talk, keptText } from './talk';
 import type { Surroundings, View } from './view';
 import { Waiting } from './waiting';
 
@@ -48,7 +48,7 @@ export class Panel {
   private readonly announced = new WeakSet<Line>();
   private view: View | undefined;
   private session: Session | undefined;
-  private recording: boolean | undefined;
+  private kept = '';
 
   constructor(private readonly frame: Frame) {
     const { strings, title, floating } = frame;
@@ -155,10 +155,8 @@ export class Panel {
   private announce(session: Session): void {
     const { strings } = this.frame;
     const news: string[] = [];
-    if (session.phase === 'talking' && session.recording !== this.recording) {
-      this.recording = session.recording;
-      news.push(session.recording ? strings.recording : strings.notRecorded);
-    }
+    const kept = session.phase === 'talking' ? keptText(session, strings) : this.kept;
+    if (kept !== this.kept) news.push((this.kept = kept));
     for (const line of session.transcript) {
       if (!isFinal(line) || this.announced.has(line)) continue;
       this.announced.add(line);

@@ -1,6 +1,7 @@
 /** During the call: the words, a line to type, and the buttons of a telephone. */
 
 import type { Session } from '../session';
+import type { Strings } from '../strings';
 import { Composer } from './composer';
 import { Conversation } from './conversation';
 import { h, setAttribute, setText } from './dom';
@@ -62,7 +63,8 @@ export class Talk implements View {
     this.typing = session.typing;
     this.conversation.update(session.transcript, session.hello?.language ?? '');
     this.updateKept(session);
-    const notice = session.restoring ? strings.restoring : session.problem;
+    const trouble = session.trouble ? strings[session.trouble] : '';
+    const notice = session.restoring ? strings.restoring : session.problem || trouble;
     setText(this.notice, notice);
     setAttribute(this.notice, 'hidden', notice === '');
     setAttribute(this.blocked, 'hidden', !session.silenced);
@@ -78,10 +80,11 @@ export class Talk implements View {
   /** Says whether the call is kept, and lets the visitor end that. */
   private updateKept(session: Session): void {
     const { strings } = this.surroundings;
-    setText(this.keptText, session.recording ? strings.recording : strings.notRecorded);
-    setAttribute(this.kept, 'data-recording', session.recording);
-    if (!session.recording && this.stop.matches(':focus')) this.composer.focus();
-    setAttribute(this.stop, 'hidden', !session.recording);
+    const kept = session.recording || session.transcribing;
+    setText(this.keptText, keptText(session, strings));
+    setAttribute(this.kept, 'data-recording', kept);
+    if (!kept && this.stop.matches(':focus')) this.focus();
+    setAttribute(this.stop, 'hidden', !kept);
     setAttribute(this.stop, 'aria-disabled', session.answered && 'true');
   }
 
@@ -108,8 +111,16 @@ export class Talk implements View {
   }
 
   focus(): void {
-    this.composer.focus();
+    // Where there is no keyboard, a focused field would call one up over the words.
+    if (matchMedia('(pointer: coarse)').matches) this.conversation.element.focus();
+    else this.composer.focus();
   }
+}
+
+/** Says what is kept of the call. */
+export function keptText({ recording, transcribing }: Session, strings: Strings): string {
+  if (recording) return strings.recording;
+  return transcribing ? strings.transcribed : strings.notRecorded;
 }
 
 /** A round button with its name below. */
