@@ -61,7 +61,7 @@ var layers = map[string][]string{
 	"internal/onnx":              {"internal/models"},
 	"internal/models":            {},
 	"internal/models/modelstest": {"internal/models"},
-	"internal/sim":               {"media", "media/opus", "telephony", "dialog/tts/flite"},
+	"internal/sim":               {"media", "telephony", "dialog/tts/flite"},
 }
 
 // testLayers is what the tests of a package may import besides: the suites and
@@ -74,6 +74,7 @@ var testLayers = map[string][]string{
 	"internal/sim":         {"..."},
 	"call":                 {"..."},
 	"telephony":            {"telephony/legtest"},
+	"web":                  {"web/webtest"},
 	"telephony/twilio":     {"telephony/legtest"},
 	"telephony/webrtc":     {"telephony/legtest", "transcribe/...", "internal/models/..."},
 	"transcribe":           {"transcribe/enginetest", "consent/gatetest"},

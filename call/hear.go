@@ -38,6 +38,9 @@ type hearing struct {
 // hear takes a frame of the caller: the clock, the detector, then the gate.
 func (c *Call) hear(f media.Frame) {
 	now := time.Now()
+	if c.heard.newest == 0 && c.clock.Tick(now)-f.End() > quietAfter {
+		c.clock.Reanchor() // the far end is far away: its clock began later
+	}
 	c.clock.Observe(f.End(), now)
 	c.heard.newest, c.heard.quiet = f.End(), f.End()
 	c.echo.Heard(f.PCM)

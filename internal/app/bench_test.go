@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"math/rand/v2"
@@ -37,6 +38,7 @@ type order struct {
 	PerSecond      float64
 	Seconds        float64 // each call's length
 	Talk           bool    // the callers answer, and interrupt each third time
+	Operator       string  // of browsers' calls: where tokens come from; else the callers are on the phone
 }
 
 // measured is what that process found, in milliseconds.
@@ -44,6 +46,7 @@ type measured struct {
 	Calls, Failed, Frames, Underruns, Faults int
 	Err                                      string
 	FirstAudio, Late, Clear, Reply           quantiles
+	Connect                                  quantiles // of browsers: from the first request to media
 	Control, Idle                            quantiles // bare timers, under the load and before it
 }
 
@@ -76,6 +79,13 @@ func beCallers(text string) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	control := make(chan sim.Distribution, 1)
 	go func() { control <- lateness(ctx) }()
+	if o.Operator != "" {
+		m, err := o.browse(voices)
+		cancel()
+		late := <-control
+		m.Control, m.Idle = quantilesOf(&late), quantilesOf(&idle)
+		return errors.Join(err, json.NewEncoder(os.Stdout).Encode(m))
+	}
 	f := sim.RunFleet(context.Background(), sim.FleetOptions{
 		Carrier: sim.CarrierOptions{BaseURL: o.BaseURL, AuthToken: o.Token, DiscardHeard: true},
 		Calls:   o.Calls, PerSecond: o.PerSecond,
@@ -205,36 +215,45 @@ func used(b *testing.B) usage {
 	return usage{time.Duration(r.Utime.Nano() + r.Stime.Nano()), pages * float64(os.Getpagesize()) / 1e6, time.Now()}
 }
 
+// costs begins to watch what this process uses; the function it returns ends that
+// and tells the CPU time and the greatest growth in MB.
+func costs(b *testing.B) func() (time.Duration, float64) {
+	runtime.GC()
+	before := used(b)
+	peak := before.rss
+	watch, stop := context.WithCancel(b.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for watch.Err() == nil {
+			peak = max(peak, used(b).rss)
+			<-time.After(time.Second)
+		}
+	})
+	return func() (time.Duration, float64) {
+		after := used(b)
+		stop()
+		wg.Wait()
+		return after.cpu - before.cpu, peak - before.rss
+	}
+}
+
 // BenchmarkCalls runs conversations of a minute with recording, sealing and
 // upload on, voice activity detection real, recognition and voice scripted.
 func BenchmarkCalls(b *testing.B) {
 	for _, n := range []int{100, 200} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			g := benchGateway(b, scripted(b))
-			runtime.GC()
-			before := used(b)
-			peak := before.rss
-			watch, stop := context.WithCancel(b.Context())
-			var wg sync.WaitGroup
-			wg.Go(func() {
-				for watch.Err() == nil {
-					peak = max(peak, used(b).rss)
-					<-time.After(time.Second)
-				}
-			})
+			cost := costs(b)
 			m := g.callers(b, order{Calls: n, PerSecond: 20, Seconds: 60, Talk: true})
-			after := used(b)
-			stop()
-			wg.Wait()
-			seconds := float64(n) * 60
+			cpu, peak := cost()
 			b.ReportMetric(m.Late.P99, "pacing-p99-ms")
 			b.ReportMetric(m.Control.P99, "control-p99-ms")
 			b.ReportMetric(m.Idle.P99, "idle-p99-ms")
 			b.ReportMetric(g.share(b)*1000, "gateway-p95-ms")
 			b.ReportMetric(m.Clear.P95, "clear-p95-ms")
 			b.ReportMetric(m.FirstAudio.P95, "first-audio-p95-ms")
-			b.ReportMetric(100*(after.cpu-before.cpu).Seconds()/seconds, "%core/call")
-			b.ReportMetric((peak-before.rss)/float64(n), "MB/call")
+			b.ReportMetric(100*cpu.Seconds()/(60*float64(n)), "%core/call")
+			b.ReportMetric(peak/float64(n), "MB/call")
 			b.Logf("%d calls, %d frames, %d underruns, %d faults; clear %+v; first audio %+v; control %+v", m.Calls, m.Frames, m.Underruns, m.Faults, m.Clear, m.FirstAudio, m.Control)
 		})
 	}
@@ -280,7 +299,8 @@ func benchGateway(b *testing.B, speech *app.Speech) *gateway {
 	if err := os.WriteFile(filepath.Join(dir, "endless.yaml"), []byte(y.String()), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	config := configure(b, "SIDETONE_AGENTS_DIR="+dir, "SIDETONE_AGENTS_DEFAULT=endless", "SIDETONE_LIMITS_CALLS=1000")
+	config := configure(b, "SIDETONE_AGENTS_DIR="+dir, "SIDETONE_AGENTS_DEFAULT=endless", "SIDETONE_LIMITS_CALLS=1000",
+		"SIDETONE_WEB_CALLS_PER_AGENT=1000", "SIDETONE_WEB_CALLS_PER_ADDRESS=1000", "SIDETONE_WEB_CALLS_PER_ADDRESS_DAY=1000")
 	return startWith(b, config, speech)
 }
 

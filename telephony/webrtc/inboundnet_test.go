@@ -336,3 +336,20 @@ func TestInboundBlackout(t *testing.T) {
 	k.wantResult(packetSound, 150)
 	k.wantResult(packetStray, 0)
 }
+
+// Who is silent at first, without a packet, begins where time has come to; a far
+// browser's first packet, which travels for a while, still is the beginning.
+func TestFirstSoundAfterSilence(t *testing.T) {
+	for _, test := range []struct{ late, want time.Duration }{
+		{20 * time.Millisecond, 0}, {400 * time.Millisecond, 0}, {8 * time.Second, 7980 * time.Millisecond},
+	} {
+		l := timeline{unit: 1, start: noon}
+		at, _ := l.place(4711, 960, noon.Add(test.late))
+		if got := at.Duration(); got != test.want {
+			t.Errorf("the first sound comes after %v and lies at %v, want %v", test.late, got, test.want)
+		}
+		if next, _ := l.place(4711+960, 960, noon.Add(test.late+media.FrameDuration)); next != at+960 {
+			t.Errorf("the second frame lies at %d, the first at %d", next, at)
+		}
+	}
+}

@@ -16,6 +16,9 @@ const (
 	// slack is the shortest packet there is (RFC 6716, 2.1.4). A timestamp that is
 	// off by less is a careless sender's, not a pause.
 	slack = media.Tick(media.TickRate / 400)
+	// promptly is how soon after the leg's begin the first sound lies at tick 0. What
+	// begins later has been silent until then.
+	promptly = time.Second
 )
 
 // placing is how a packet was placed.
@@ -28,12 +31,14 @@ const (
 )
 
 // timeline places a stream's packets on the leg's clock. The RTP clock is that
-// clock: the first packet lies at tick 0 and every other where the difference
+// clock: the first packet lies at tick 0, or where real time has come to if it
+// did not come promptly, and every other where the difference
 // of timestamps says, across the wrap of their 32 bits. Only when that would
 // lead backwards, or more than maxAstray from real time, and when a new source
 // begins, the next packet lies where real time has come to since the one before.
 type timeline struct {
-	unit media.Tick // ticks of one unit of the RTP clock
+	unit  media.Tick // ticks of one unit of the RTP clock
+	start time.Time  // when the leg began; zero for with the first packet
 
 	end   media.Tick // of the sound placed so far
 	begun bool
@@ -51,6 +56,10 @@ type timeline struct {
 func (l *timeline) place(stamp uint32, length media.Tick, arrival time.Time) (media.Tick, placing) {
 	if !l.begun {
 		l.begun, l.anew = true, false
+		if late := arrival.Sub(l.start); !l.start.IsZero() && late > promptly {
+			silent := media.TicksIn(late) - length + media.FrameTicks/2
+			l.end = max(0, silent-silent%media.FrameTicks)
+		}
 		l.stamp, l.at, l.read = stamp, l.end, arrival
 		return l.at, placed
 	}

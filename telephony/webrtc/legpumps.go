@@ -22,6 +22,7 @@ func firstSequence() uint16 { return uint16(rand.Uint32N(1 << 15)) }
 // read is the reader: it takes the caller's packets until the wire is closed.
 func (l *Leg) read() {
 	b := make([]byte, maxPacket)
+	l.in.line.start = time.Now()
 	var deadline time.Time
 	for {
 		if due := l.in.due(); due != deadline {

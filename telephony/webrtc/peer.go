@@ -234,7 +234,7 @@ func (p *peer) onICE(state pion.ICEConnectionState) {
 func (p *peer) onDTLS(state pion.DTLSTransportState) {
 	switch state {
 	case pion.DTLSTransportStateConnected:
-		p.setUp()
+		p.settle()
 	case pion.DTLSTransportStateFailed:
 		p.setDown()
 		p.emit(wireFailed)
@@ -242,6 +242,22 @@ func (p *peer) onDTLS(state pion.DTLSTransportState) {
 		p.setDown()
 		p.emit(wireClosed)
 	}
+}
+
+// settle lets packets go once they can be encrypted. Pion tells of the connection
+// before that, under a lock, and drops what is written until it lets go of it.
+func (p *peer) settle() {
+	p.entering.RLock()
+	defer p.entering.RUnlock()
+	select {
+	case <-p.done:
+		return
+	default:
+	}
+	p.reading.Go(func() {
+		p.pc.SCTP().Transport().State() // waits for the lock
+		p.setUp()
+	})
 }
 
 // emit tells of a state, unless the wire is closed.
