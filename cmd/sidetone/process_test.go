@@ -41,16 +41,16 @@ func TestMain(m *testing.M) {
 
 // site is a data directory and the settings of a gateway over it.
 type site struct {
-	env   []string
-	admin string
+	env           []string
+	admin, public string
 }
 
 func newSite(t *testing.T, env ...string) *site {
 	t.Helper()
-	s := &site{admin: freeAddress(t)}
+	s := &site{admin: freeAddress(t), public: freeAddress(t)}
 	s.env = append(os.Environ(),
 		"SIDETONE_DATA_DIR="+filepath.Join(t.TempDir(), "data"),
-		"SIDETONE_SERVER_LISTEN="+freeAddress(t),
+		"SIDETONE_SERVER_LISTEN="+s.public,
 		"SIDETONE_SERVER_ADMIN_LISTEN="+s.admin,
 		"SIDETONE_TELEPHONY_WEBRTC_LISTEN=127.0.0.1:0",
 		"SIDETONE_AGENTS_DIR="+filepath.Join("..", "..", "configs", "agents"),

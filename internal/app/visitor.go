@@ -17,45 +17,47 @@ import (
 	"sidetone/recorder"
 	"sidetone/seal"
 	"sidetone/store"
+	"sidetone/telephony/webrtc"
 )
 
 // ownRecording lets a visitor fetch the recording of their own session, whose
 // token has been checked.
-func (a *App) ownRecording(w http.ResponseWriter, r *http.Request, session string) {
+func (a *App) ownRecording(w http.ResponseWriter, r *http.Request, session string) *webrtc.Refusal {
 	c, err := a.db.Call(r.Context(), session)
 	ready := a.agents[c.Agent]
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		http.Error(w, "there is no such call", http.StatusNotFound)
+		return &webrtc.Refusal{Status: http.StatusNotFound, Code: "no_call", Detail: "There is no such call."}
 	case err != nil:
 		a.log.Error("own recording", "err", err)
-		http.Error(w, "internal error", http.StatusInternalServerError)
+		return &unreadable
 	case ready == nil || !ready.Web.Hear:
-		http.Error(w, "this assistant does not hand out recordings", http.StatusForbidden)
+		return &webrtc.Refusal{Status: http.StatusForbidden, Code: "not_handed_out", Detail: "This assistant does not hand out recordings."}
 	case c.Consent != string(consent.Granted) && c.Consent != withdrawn || c.Recording == "none" || c.Recording == "failed":
-		http.Error(w, "nothing was recorded", http.StatusNotFound)
+		return &webrtc.Refusal{Status: http.StatusNotFound, Code: "no_recording", Detail: "Nothing was recorded."}
 	case c.Recording != "stored":
 		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusAccepted)
+		return nil
 	default:
-		a.hear(w, r, c.ID)
+		return a.hear(w, r, c.ID)
 	}
 }
 
+var unreadable = webrtc.Refusal{Status: http.StatusInternalServerError, Code: "unreadable", Detail: "The recording can not be read at the moment."}
+
 // hear answers with a stored recording.
-func (a *App) hear(w http.ResponseWriter, r *http.Request, id string) {
+func (a *App) hear(w http.ResponseWriter, r *http.Request, id string) *webrtc.Refusal {
 	recording, err := openTake(r.Context(), a.config, a.objects, a.keys, id, "t1")
 	if err == nil {
 		_, err = recording.Identity(r.Context(), seal.Audio)
 	}
 	if errors.Is(err, store.ErrNotFound) {
-		http.Error(w, "the recording has been erased", http.StatusGone)
-		return
+		return &webrtc.Refusal{Status: http.StatusGone, Code: "erased", Detail: "The recording has been erased."}
 	}
 	if err != nil {
 		a.log.Error("own recording", "call", id, "err", err)
-		http.Error(w, "internal error", http.StatusInternalServerError)
-		return
+		return &unreadable
 	}
 	m := recording.Manifest()
 	format := media.WAVFormat{Coding: media.PCM16, Channels: m.Channels, Rate: m.Rate}
@@ -66,11 +68,12 @@ func (a *App) hear(w http.ResponseWriter, r *http.Request, id string) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Disposition", `inline; filename="recording.wav"`)
 	if _, err := w.Write(head); err != nil {
-		return // the visitor went away
+		return nil // the visitor went away
 	}
 	if err := recording.WriteWAV(r.Context(), &beyond{w, m.Header}); err != nil {
 		a.log.Warn("own recording: not sent whole", "call", id, "err", err)
 	}
+	return nil
 }
 
 // beyond writes what comes after the first skip bytes: the samples after the

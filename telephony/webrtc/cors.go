@@ -33,6 +33,13 @@ func canonicalOrigin(s string) (string, bool) {
 	}
 }
 
+// ownPage reports whether an origin is that of the request's own target: a page
+// of this gateway, whatever name of it the browser was given.
+func ownPage(origin string, r *http.Request) bool {
+	_, host, found := strings.Cut(origin, "://")
+	return found && strings.EqualFold(host, r.Host)
+}
+
 // cors writes the headers of RFC 9110 and Fetch that let a page of an allowed
 // origin read the answer. It reports false when the request names an origin
 // that is not allowed; a request without one does not come from a page, and its
@@ -44,7 +51,7 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request) bool {
 	if len(origins) == 0 {
 		return true
 	}
-	if len(origins) > 1 || !s.origins[origins[0]] {
+	if len(origins) > 1 || !s.origins[origins[0]] && !ownPage(origins[0], r) {
 		return false
 	}
 	h.Set("Access-Control-Allow-Origin", origins[0])

@@ -246,7 +246,6 @@ func TestLostWithMarksOut(t *testing.T) {
 		l.state(wireLost)
 		at := media.Tick(5 * media.FrameTicks)
 		l.wantEvent(telephony.Event{Kind: telephony.Lost, At: at})
-		at += -media.FrameTicks / 2
 		for id := media.MarkID(1); id <= 2; id++ {
 			if e := l.event(); e.Kind != telephony.Flushed || e.Mark != id {
 				t.Errorf("event %+v, want mark %d flushed", e, id)

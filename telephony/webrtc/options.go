@@ -91,8 +91,9 @@ type Options struct {
 	// Unanswered is told the CallID of an accepted call that never connected, so
 	// that what Admit reserved can be released.
 	Unanswered func(callID string)
-	// Recording answers GET {session}/recording, once the token has been checked.
-	Recording func(w http.ResponseWriter, r *http.Request, session string)
+	// Recording answers GET {session}/recording, once the token has been checked, or
+	// returns why it does not.
+	Recording func(w http.ResponseWriter, r *http.Request, session string) *Refusal
 	// Now is the wall clock; nil means time.Now.
 	Now func() time.Time
 	// Log may be nil.

@@ -81,8 +81,7 @@ func (s *Server) recording(w http.ResponseWriter, r *http.Request) *Refusal {
 		if s.opts.Recording == nil {
 			return &refuseNoRecording
 		}
-		s.opts.Recording(w, r, r.PathValue("id"))
-		return nil
+		return s.opts.Recording(w, r, r.PathValue("id"))
 	case http.MethodOptions:
 		return s.options(w, r, "GET, OPTIONS")
 	default:
@@ -128,8 +127,8 @@ func (s *Server) authorize(r *http.Request) (claims, *Refusal) {
 		return claims{}, &refuseToken
 	}
 	origin := r.Header.Get("Origin")
-	if origin == "" && r.Method == http.MethodGet {
-		origin = s.own // a page does not name itself when it gets from its own origin
+	if origin == "" && r.Method == http.MethodGet && (c.Origin == s.own || ownPage(c.Origin, r)) {
+		origin = c.Origin // a page does not name itself when it gets from its own origin
 	}
 	switch {
 	case c.Origin != "" && c.Origin != origin:

@@ -183,6 +183,10 @@ func TestOptions(t *testing.T) {
 			}
 		}
 	}
+	// A page of the gateway itself, by whatever name it was reached.
+	if r := g.do(request{method: "OPTIONS", path: SessionsPath, origin: g.url}); r.Header.Get("Access-Control-Allow-Origin") != g.url {
+		t.Errorf("own page: answered %d, %v", r.StatusCode, r.Header)
+	}
 	r := g.do(request{method: "OPTIONS", path: SessionsPath, origin: shop, token: g.token()})
 	if r.Header.Get("Link") == "" || r.Header.Get("Accept-Post") != typeOffer {
 		t.Errorf("with a token: Link %q, Accept-Post %q", r.Header.Get("Link"), r.Header.Get("Accept-Post"))
@@ -198,17 +202,19 @@ func TestRecordingIsAsked(t *testing.T) {
 	var asked string
 	own := "https://gateway.example.com"
 	g := newGateway(t, func(o *Options) {
-		o.Recording = func(w http.ResponseWriter, _ *http.Request, session string) {
+		o.Recording = func(w http.ResponseWriter, _ *http.Request, session string) *Refusal {
 			asked = session
 			_, _ = io.WriteString(w, "sound")
+			return nil
 		}
 	})
 	for name, test := range map[string]struct{ granted, origin, want string }{
-		"of a page":        {shop, shop, "sound"},
-		"of our own page":  {own, "", "sound"}, // a GET of one's own origin does not name it
-		"of another":       {shop, own, ""},
-		"from no page":     {shop, "", ""},
-		"for any, no page": {"", "", "sound"},
+		"of a page":                        {shop, shop, "sound"},
+		"of our own page":                  {own, "", "sound"}, // a GET of one's own origin does not name it
+		"of another":                       {shop, own, ""},
+		"from no page":                     {shop, "", ""},
+		"for any, no page":                 {"", "", "sound"},
+		"of our own page, by another name": {g.url, "", "sound"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			token := g.token(func(gr *Grant) { gr.Origin = test.granted })
