@@ -19,7 +19,10 @@ func TestVisitorWhoseGatewayDies(t *testing.T) {
 	p.Click("button", "Start call")
 	p.Await("button", "Agree", 20*time.Second)
 	p.Click("button", "Agree")
-	p.AwaitText(".state", "Listening", 20*time.Second)
+	p.AwaitEval(`!!document.querySelector('sidetone-call').shadowRoot.querySelector('.line.agent:not(.open)')`, 20*time.Second)
+	p.Fill("textbox", "Message", "Yes")
+	p.Press("Enter")
+	p.AwaitText(".line.agent:nth-child(3)", "How likely", 20*time.Second)
 	s.await(t, "/api/v1/calls", func(_ int, body string) bool { return strings.Contains(body, `"recording": "recording"`) })
 	if err := gateway.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -39,7 +42,7 @@ func TestVisitorWhoseGatewayDies(t *testing.T) {
 	if len(list) != 1 || list[0].Kind != "web" || list[0].Reason != "crashed" {
 		t.Fatalf("calls %+v", list)
 	}
-	if text := s.run(t, "recordings", "transcript", list[0].ID); !strings.Contains(text, "recorded") {
+	if text := s.run(t, "recordings", "transcript", list[0].ID); !strings.Contains(text, "Have you used our product before?") {
 		t.Errorf("transcript %q", text)
 	}
 }
