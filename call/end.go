@@ -77,11 +77,16 @@ func (e *ending) tell(c *Call) {
 		return
 	}
 	e.told = true
+	next := e.next
+	if c.screen.leg != nil && next.Kind == telephony.Dial { // nobody can be put through on a page
+		c.show(telephony.Problem{Code: "transfer", Text: next.Target})
+		next = telephony.Next{}
+	}
 	c.show(telephony.Over{Outcome: string(e.result.Outcome), Reason: string(e.result.Reason)})
 	c.spawn("end", func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), endWithin)
 		defer cancel()
-		return c.Leg.End(ctx, e.next)
+		return c.Leg.End(ctx, next)
 	})
 }
 

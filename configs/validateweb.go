@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// maxWebCall leaves time to fetch the recording before the session's token ends.
+const maxWebCall = 90 * time.Minute
+
 func (c *Config) validateWeb(f *faults) {
 	t := c.Telephony.WebRTC
 	f.check(isAddress(t.Listen), "telephony.webrtc.listen", "must be host:port or :port")
@@ -29,7 +32,8 @@ func (c *Config) validateWeb(f *faults) {
 		f.check(err == nil && u.Path == "", fmt.Sprintf("web.origins[%d]", i),
 			"must be a web origin: http or https, host, and maybe a port")
 	}
-	f.check(w.CallDuration >= Duration(time.Second), "web.call_duration", "must be at least 1s")
+	f.check(w.CallDuration >= Duration(time.Second) && w.CallDuration <= Duration(maxWebCall), "web.call_duration",
+		"must be 1s to 90m, since a session's token ends after two hours")
 	for _, limit := range []struct {
 		name string
 		is   int

@@ -390,7 +390,7 @@ func (m *Machine) row(event string, at media.Tick, how string, valves [purposes]
 	m.rows++
 	r := Row{
 		Event: event, At: at.Seconds(), How: how, Mode: m.mode,
-		Message: MessageRow{ID: m.message.ID, Language: m.message.Language, Parts: m.parts, Shown: m.buttons},
+		Message: MessageRow{ID: m.message.ID, Language: m.message.Language, Parts: append([]PartRow{}, m.parts...), Shown: m.buttons},
 		Policy:  map[string]string{}, Valves: map[string]bool{},
 	}
 	for p, rule := range m.policy {

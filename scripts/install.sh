@@ -10,6 +10,7 @@
 set -euo pipefail
 
 go_wanted=1.26
+node_wanted=20
 root=$(cd "$(dirname "$0")/.." && pwd)
 
 # package, and a command or a file that shows that it is there.
@@ -64,6 +65,12 @@ as_root() {
 	fi
 }
 
+node_there() {
+	local have
+	command -v npm >/dev/null && have=$(node --version 2>/dev/null) || return 1
+	[ "$(printf '%s\n' "$node_wanted" "${have#v}" | sort -V | head -n 1)" = "$node_wanted" ]
+}
+
 case ${1-} in
 run) packages=("${run_packages[@]}") ;;
 test) packages=("${run_packages[@]}" "${test_packages[@]}") ;;
@@ -95,4 +102,4 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 go_there || fail "Go $go_wanted or newer is missing; get it from https://go.dev/dl/"
-command -v npm >/dev/null || fail "npm is missing, and the models come from npm packages; get Node.js from https://nodejs.org/ or by: apt-get install nodejs npm"
+node_there || fail "Node.js $node_wanted or newer with npm is missing: it builds the widget, and the models come from npm packages; get it from https://nodejs.org/"

@@ -164,9 +164,11 @@ func (a *App) guard(next http.Handler) http.Handler {
 // ownName reports whether a Host header names this listener: without a token
 // only loopback names do, so that no web page can reach it by rebinding DNS.
 func (a *App) ownName(host string) bool {
-	if a.config.Server.AdminToken != "" {
-		return true
-	}
+	return a.config.Server.AdminToken != "" || isLoopback(host)
+}
+
+// isLoopback reports whether a Host header is a loopback name or address.
+func isLoopback(host string) bool {
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {
 		name = host

@@ -13,11 +13,18 @@ import (
 // demoToken lets the demo page call an agent.
 func (a *App) demoToken(w http.ResponseWriter, r *http.Request) {
 	origin := r.Header.Get("Origin")
-	if u, err := url.Parse(origin); err != nil || u.Host != r.Host {
-		http.Error(w, "only for the page of this gateway", http.StatusForbidden)
+	if u, err := url.Parse(origin); err != nil || u.Host != r.Host || !a.publicName(r.Host) {
+		http.Error(w, "only for the page at "+a.PublicURL()+"/demo", http.StatusForbidden)
 		return
 	}
 	a.mint(w, http.StatusOK, webrtc.Grant{Agent: r.URL.Query().Get("agent"), Origin: origin, Expires: time.Now().Add(2 * time.Minute)})
+}
+
+// publicName reports whether a Host header names the public listener: as
+// public_url does, or by loopback. So no page reaches the demo by rebinding DNS.
+func (a *App) publicName(host string) bool {
+	u, err := url.Parse(a.PublicURL())
+	return err == nil && u.Host == host || isLoopback(host)
 }
 
 // Limits of a request for a session token.

@@ -147,9 +147,10 @@ func startWebGateway(t testing.TB) (opts BrowserOptions, agents chan *webAgent) 
 			agents <- a
 			a.serve(ctx)
 		},
-		Recording: func(w http.ResponseWriter, _ *http.Request, session string) {
+		Recording: func(w http.ResponseWriter, _ *http.Request, session string) *webrtc.Refusal {
 			w.WriteHeader(http.StatusAccepted)
 			_, _ = w.Write([]byte("of " + session))
+			return nil
 		},
 	})
 	if err != nil {
