@@ -260,7 +260,7 @@ func (a *App) drain(hurry context.Context) error {
 	stop := context.AfterFunc(hurry, cancel)
 	defer stop()
 	err := a.closeAll(ctx)
-	err = errors.Join(err, a.operator.Shutdown(ctx))
+	err = errors.Join(err, closed(a.operator.Shutdown(ctx))) // its socket may be closed before Serve has seen that
 	a.cancel()
 	a.wg.Wait()
 	if unclean {
