@@ -3,19 +3,32 @@ package consent
 // Row is one row of proof, as it goes into the ledger (JSON). It holds no
 // words, number or name of a caller; times are seconds on the call's clock.
 type Row struct {
-	Event   string            `json:"event"` // granted, refused, not_asked, unrecordable, abandoned, withdrawn
-	At      float64           `json:"at"`
-	How     string            `json:"how"` // continued, key, button, policy, system, silent, hung_up
-	Mode    Mode              `json:"mode"`
-	Message MessageRow        `json:"message"`
-	Policy  map[string]string `json:"policy"`
-	Valves  map[string]bool   `json:"valves"` // as of this row
+	Event    string            `json:"event"` // an Outcome, or asked, withdrawn, paused, resumed, minor_suspected, destroyed, deletion_queued, ended
+	At       float64           `json:"at"`
+	How      How               `json:"how"`
+	Mode     Mode              `json:"mode"`              // how the caller was asked
+	Subject  string            `json:"subject,omitempty"` // random id of the caller
+	Message  MessageRow        `json:"message"`
+	Answer   *AnswerRow        `json:"answer,omitempty"`
+	Policy   map[string]string `json:"policy"` // the effective rule of each valve
+	Decision *Decision         `json:"decision,omitempty"`
+	Valves   map[string]bool   `json:"valves"`          // as of this row
+	Scope    string            `json:"scope,omitempty"` // withdrawn: from_now or whole_call
+	From     float64           `json:"from,omitempty"`  // withdrawn: what was said since is not kept
+}
+
+// AnswerRow says how an answer came about.
+type AnswerRow struct {
+	Waited   float64 `json:"waited"`             // from when the caller could first answer
+	Score    float64 `json:"score,omitempty"`    // of a spoken answer, 0 to 1
+	Unclear  int     `json:"unclear,omitempty"`  // answers that were not understood
+	Silences int     `json:"silences,omitempty"` // times that none came
 }
 
 // Unrecordable returns the row that follows r when nothing could be recorded:
 // the caller agreed, and still only the conversation was opened.
 func (r Row) Unrecordable() Row {
-	r.Event, r.How = string(Unrecordable), "system"
+	r.Event, r.How = string(Unrecordable), HowSystem
 	r.Valves = map[string]bool{Converse.String(): r.Valves[Converse.String()]}
 	for p := Record; p < purposes; p++ {
 		r.Valves[p.String()] = false
@@ -29,14 +42,19 @@ type MessageRow struct {
 	Language string    `json:"language"`
 	Parts    []PartRow `json:"parts"`           // those played to their end, in order
 	Shown    bool      `json:"shown,omitempty"` // its words were on the caller's screen too
+
+	Repeats    int     `json:"repeats,omitempty"`     // of what is done and how to answer, since it was talked over
+	TalkedOver float64 `json:"talked_over,omitempty"` // seconds of speech over it
+	EarlyKeys  int     `json:"early_keys,omitempty"`  // keys before the choice had been played
 }
 
 // PartRow says when a part was played; Confirmed means that the far end's
 // media edge said so.
 type PartRow struct {
-	Kind      PartKind `json:"kind"`
-	SHA256    string   `json:"sha256"`
-	From      float64  `json:"from"`
-	To        float64  `json:"to"`
-	Confirmed bool     `json:"confirmed"`
+	Kind       PartKind `json:"kind"`
+	SHA256     string   `json:"sha256"`
+	From       float64  `json:"from"`
+	To         float64  `json:"to"`
+	TalkedOver float64  `json:"talked_over,omitempty"` // seconds of speech over it
+	Confirmed  bool     `json:"confirmed"`
 }

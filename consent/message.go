@@ -5,11 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"sidetone/media"
 )
@@ -31,29 +34,80 @@ const (
 // PartKinds lists all kinds, in order.
 var PartKinds = []PartKind{PartAI, PartWho, PartRecording, PartPurpose, PartVendor, PartChoice, PartRights}
 
+// Prompt names a sentence about consent that is said beside the message.
+type Prompt string
+
+// The prompts: while the question is open, as its answer, and later in the call.
+const (
+	PromptAgain     Prompt = "again"     // no answer was heard: asks again
+	PromptUnclear   Prompt = "unclear"   // the spoken answer was not understood: asks again
+	PromptKey       Prompt = "key"       // the same for the second time: asks for a key
+	PromptHeardYes  Prompt = "heard_yes" // repeats a spoken yes
+	PromptHeardNo   Prompt = "heard_no"  // repeats a spoken no
+	PromptRefused   Prompt = "refused"   // nothing is recorded; the conversation goes on
+	PromptGoodbye   Prompt = "goodbye"   // nothing is recorded, and the call ends
+	PromptTransfer  Prompt = "transfer"  // nothing is recorded, and the caller is handed on
+	PromptWithdrawn Prompt = "withdrawn" // nothing more is recorded
+	PromptDeleted   Prompt = "deleted"   // nothing more is, and what was has been destroyed
+	PromptRequested Prompt = "deletion_requested"
+	PromptPaused    Prompt = "paused"
+	PromptResumed   Prompt = "resumed"
+	PromptMinor     Prompt = "minor"      // the caller is a child: nothing is kept, and the call ends
+	PromptUnproved  Prompt = "unprovable" // the ledger fails, so nobody can agree: the call ends
+)
+
+// prompts are the words of the prompts in the languages that are built in.
+var prompts = map[string]map[Prompt]string{
+	"en": {
+		PromptAgain:     "I did not get an answer. Do you agree that this call is recorded?",
+		PromptUnclear:   "I am sorry, I did not understand that. Please say yes, or no.",
+		PromptKey:       "Please press 1 if you agree to the recording, or 2 if you do not.",
+		PromptHeardYes:  "I heard yes. Thank you.",
+		PromptHeardNo:   "I heard no. Nothing is recorded.",
+		PromptRefused:   "All right. Nothing is recorded.",
+		PromptGoodbye:   "All right, nothing is recorded. Without your agreement I can not go on, so I will end the call here. Goodbye.",
+		PromptTransfer:  "All right, nothing is recorded. I will connect you with a person.",
+		PromptWithdrawn: "All right. From now on nothing is recorded.",
+		PromptDeleted:   "All right. Nothing more is recorded, and what was recorded of this call has been destroyed here.",
+		PromptRequested: "All right. Nothing more is recorded, and the deletion of what was recorded has been requested.",
+		PromptPaused:    "The recording is paused.",
+		PromptResumed:   "The recording goes on.",
+		PromptMinor:     "I am sorry, I can not talk with children. Nothing of this call is kept. Please ask a grown-up to call. Goodbye.",
+		PromptUnproved:  "I am sorry, this line has a technical problem and can not take your call. Nothing was recorded. Please call again later. Goodbye.",
+	},
+}
+
+// Prompts returns the built-in words of all prompts in a language (BCP 47), nil
+// for one that is not built in.
+func Prompts(language string) map[Prompt]string {
+	primary, _, _ := strings.Cut(language, "-")
+	return maps.Clone(prompts[strings.ToLower(primary)])
+}
+
 // ErrMessage says that a message can not be used; the wrapping error says why.
 var ErrMessage = errors.New("consent: unusable message")
 
 // Message is what a caller hears before anything else: immutable, and named by
 // its content.
 type Message struct {
-	ID       string // SHA-256 over the parts
-	Language string // BCP 47
-	Parts    []Part
-	Wait     media.Tick // from the last part to the grant
+	ID       string          `json:"id"`       // SHA-256 over parts and prompts
+	Language string          `json:"language"` // BCP 47
+	Parts    []Part          `json:"parts"`
+	Prompts  map[Prompt]Part `json:"prompts"` // what is said beside it
+	Wait     media.Tick      `json:"-"`       // from the last part to the grant
 }
 
 // Part is one part of a message: words, and the audio of exactly those words.
 type Part struct {
-	Kind   PartKind
-	Text   string
-	SHA256 string      // of the 16-bit PCM
-	Audio  media.Audio // at the rate it was made
+	Kind   PartKind    `json:"kind"` // of a prompt, its name
+	Text   string      `json:"text"`
+	SHA256 string      `json:"sha256"` // of the 16-bit PCM
+	Audio  media.Audio `json:"-"`      // at the rate it was made
 }
 
-// Source is what a part is made of: a recorded file, or text to be rendered.
+// PartSource is what a part is made of: a recorded file, or text to be rendered.
 // With a file, Text is what it says, for the transcript.
-type Source struct {
+type PartSource struct {
 	Kind PartKind
 	Text string
 	File string // path of an MP3 or WAV file; empty to render Text
@@ -65,29 +119,61 @@ type Renderer struct {
 	Speak func(ctx context.Context, text string) (media.Audio, error)
 }
 
-// Prepare makes the message of sources. Text is rendered once per voice and
-// kept in dir as a WAV file named by voice and text; what is there is used as
-// it is, so that a message never changes under its name.
-func Prepare(ctx context.Context, dir, language string, sources []Source, r Renderer) (Message, error) {
-	m := Message{Language: language, Wait: ClearWait}
-	id := sha256.New()
+// Prepare makes the message of sources and of the words of its prompts. Text is
+// rendered once per voice and kept in dir as a WAV file named by voice and text;
+// what is there is used as it is, so that a message never changes under its name.
+// The sound of every part is kept there under its own SHA-256, and what the
+// message says, under its id.
+func Prepare(ctx context.Context, dir, language string, sources []PartSource, prompts map[Prompt]string, r Renderer) (Message, error) {
+	m := Message{Language: language, Wait: ClearWait, Prompts: map[Prompt]Part{}}
 	for i, s := range sources {
-		audio, err := prepare(ctx, dir, s, r)
+		if !slices.Contains(PartKinds, s.Kind) {
+			return Message{}, fmt.Errorf("%w: part %d: unknown kind %q, want one of %v", ErrMessage, i+1, s.Kind, PartKinds)
+		}
+		part, err := prepare(ctx, dir, s, r)
 		if err != nil {
 			return Message{}, fmt.Errorf("%w: part %d (%s): %w", ErrMessage, i+1, s.Kind, err)
 		}
-		sum := digest(audio)
-		m.Parts = append(m.Parts, Part{Kind: s.Kind, Text: s.Text, SHA256: sum, Audio: audio})
-		fmt.Fprintf(id, "%s %s\n", s.Kind, sum)
+		m.Parts = append(m.Parts, part)
 	}
-	m.ID = hex.EncodeToString(id.Sum(nil))
-	return m, nil
+	for name, text := range prompts {
+		part, err := prepare(ctx, dir, PartSource{Kind: PartKind(name), Text: text}, r)
+		if err != nil {
+			return Message{}, fmt.Errorf("%w: prompt %s: %w", ErrMessage, name, err)
+		}
+		m.Prompts[name] = part
+	}
+	return m, m.publish(dir)
 }
 
-func prepare(ctx context.Context, dir string, s Source, r Renderer) (media.Audio, error) {
-	if !slices.Contains(PartKinds, s.Kind) {
-		return media.Audio{}, fmt.Errorf("unknown kind, want one of %v", PartKinds)
+// publish names the message by its content, and keeps what it says.
+func (m *Message) publish(dir string) error {
+	id := sha256.New()
+	for _, p := range m.Parts {
+		fmt.Fprintf(id, "%s %s\n", p.Kind, p.SHA256)
 	}
+	for _, name := range slices.Sorted(maps.Keys(m.Prompts)) {
+		fmt.Fprintf(id, "prompt %s %s\n", name, m.Prompts[name].SHA256)
+	}
+	m.ID = hex.EncodeToString(id.Sum(nil))
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	return keepFile(filepath.Join(dir, m.ID+".json"), append(text, '\n'))
+}
+
+func prepare(ctx context.Context, dir string, s PartSource, r Renderer) (Part, error) {
+	audio, err := sound(ctx, dir, s, r)
+	if err != nil {
+		return Part{}, err
+	}
+	p := Part{Kind: s.Kind, Text: s.Text, SHA256: digest(audio), Audio: audio}
+	return p, keepSound(filepath.Join(dir, p.SHA256+".wav"), audio)
+}
+
+// sound reads or renders the audio of a source.
+func sound(ctx context.Context, dir string, s PartSource, r Renderer) (media.Audio, error) {
 	if s.File != "" {
 		data, err := os.ReadFile(s.File)
 		if err != nil {
@@ -99,7 +185,7 @@ func prepare(ctx context.Context, dir string, s Source, r Renderer) (media.Audio
 		return media.Audio{}, errors.New("neither text nor file")
 	}
 	name := sha256.Sum256([]byte(r.Voice + "\x00" + s.Text))
-	path := filepath.Join(dir, hex.EncodeToString(name[:])+".wav")
+	path := filepath.Join(dir, "rendered", hex.EncodeToString(name[:])+".wav")
 	if data, err := os.ReadFile(path); err == nil {
 		return media.DecodeWAV(data)
 	} else if !errors.Is(err, os.ErrNotExist) {
@@ -112,14 +198,21 @@ func prepare(ctx context.Context, dir string, s Source, r Renderer) (media.Audio
 	if err != nil {
 		return media.Audio{}, fmt.Errorf("render: %w", err)
 	}
-	return audio, keep(path, audio)
+	return audio, keepSound(path, audio)
 }
 
-// keep writes audio to path as a whole or not at all.
-func keep(path string, audio media.Audio) error {
+// keepSound keeps audio as a WAV file.
+func keepSound(path string, audio media.Audio) error {
 	format := media.WAVFormat{Coding: media.PCM16, Channels: 1, Rate: audio.Rate}
-	data := media.AppendWAVHeader(nil, format, uint32(2*len(audio.PCM)))
-	data = appendPCM(data, audio)
+	return keepFile(path, appendPCM(media.AppendWAVHeader(nil, format, uint32(2*len(audio.PCM))), audio))
+}
+
+// keepFile writes a file as a whole or not at all. One that is there is left as
+// it is: its name says what it holds.
+func keepFile(path string, data []byte) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
