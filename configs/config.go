@@ -15,6 +15,7 @@ import "time"
 // Config is everything an operator can set. The yaml tags are the keys.
 type Config struct {
 	DataDir   string    `yaml:"data_dir"`
+	Database  Database  `yaml:"database"`
 	Server    Server    `yaml:"server"`
 	Limits    Limits    `yaml:"limits"`
 	Telephony Telephony `yaml:"telephony"`
@@ -27,6 +28,12 @@ type Config struct {
 	Storage   Storage   `yaml:"storage"`
 	Keys      Keys      `yaml:"keys"`
 	Log       Log       `yaml:"log"`
+}
+
+// Database is where calls and the ledger are kept.
+type Database struct {
+	URL     Secret `yaml:"url"` // postgres://...; empty: SQLite files in the data directory
+	URLFile string `yaml:"url_file"`
 }
 
 // Server is the two listeners and how they stop.
@@ -101,7 +108,9 @@ type Agents struct {
 
 // Consent is what holds for every agent.
 type Consent struct {
-	Floor ConsentMode `yaml:"floor"`
+	Floor         ConsentMode `yaml:"floor"`
+	Jurisdictions string      `yaml:"jurisdictions"` // path of the policy file
+	Hold          bool        `yaml:"hold"`          // destroy nothing for now
 }
 
 // Speech is recognition and voice.
@@ -182,7 +191,7 @@ func Default() *Config {
 			CallsPerAddress: 5, CallsPerAddressDay: 100, CallsPerDay: 1000, MinutesPerDay: 3000,
 		},
 		Agents:  Agents{Dir: "configs/agents", Default: "interview"},
-		Consent: Consent{Floor: ModeNotice},
+		Consent: Consent{Floor: ModeNotice, Jurisdictions: "configs/consent/jurisdictions.yaml"},
 		Speech:  Speech{STT: STTMoonshine, TTS: TTSFlite, Voice: "rms", ModelsDir: "models"},
 		LLM:     LLM{Timeout: Duration(20 * time.Second)},
 		Recorder: Recorder{

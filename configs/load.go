@@ -38,6 +38,7 @@ func Load(path string, environ []string) (*Config, []string, error) {
 // readSecrets fills each secret that is given as a file.
 func (c *Config) readSecrets() error {
 	return errors.Join(
+		readSecret("database.url", &c.Database.URL, c.Database.URLFile),
 		readSecret("server.admin_token", &c.Server.AdminToken, c.Server.AdminTokenFile),
 		readSecret("telephony.twilio.api_key_secret", &c.Telephony.Twilio.APIKeySecret, c.Telephony.Twilio.APIKeySecretFile),
 		readSecret("telephony.webrtc.turn_secret", &c.Telephony.WebRTC.TURNSecret, c.Telephony.WebRTC.TURNSecretFile),

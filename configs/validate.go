@@ -45,6 +45,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	f.check(c.DataDir != "", "data_dir", "must not be empty")
+	f.check(c.Consent.Jurisdictions != "", "consent.jurisdictions", "must not be empty")
 	c.validateServer(&f)
 	c.validateTwilio(&f)
 	c.validateWeb(&f)

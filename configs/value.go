@@ -77,7 +77,7 @@ func parseByteSize(text string) (ByteSize, error) {
 
 // The enumerations. Each lists what it may be, in choices.
 type (
-	ConsentMode string // the least strict mode of recording that an agent may have
+	ConsentMode string // the least that callers are asked
 	STT         string // speech recognition
 	TTS         string // voice
 	OnFull      string // what happens to new calls when the spool is full
@@ -88,10 +88,13 @@ type (
 
 // Their values.
 const (
-	ModeAny      ConsentMode = ""          // agents decide
-	ModeNotice   ConsentMode = "notice"    // recorded once told
-	ModeOptOut   ConsentMode = "opt_out"   // recorded once told, unless the caller objects
-	ModeNoRecord ConsentMode = "no_record" // never recorded
+	ModeAny         ConsentMode = ""              // agents and places decide
+	ModeNotice      ConsentMode = "notice"        // recorded once told
+	ModeOptOut      ConsentMode = "opt_out"       // recorded once told, unless the caller objects
+	ModeOptInEither ConsentMode = "opt_in_either" // recorded after a yes, by key or voice
+	ModeOptInSpeech ConsentMode = "opt_in_speech" // recorded after a spoken yes
+	ModeOptInDTMF   ConsentMode = "opt_in_dtmf"   // recorded after a yes by key
+	ModeNoRecord    ConsentMode = "no_record"     // never recorded
 
 	STTMoonshine STT = "moonshine"
 	STTNone      STT = "none"
@@ -110,7 +113,8 @@ const (
 )
 
 func (ConsentMode) choices() []string {
-	return []string{string(ModeAny), string(ModeNotice), string(ModeOptOut), string(ModeNoRecord)}
+	return []string{string(ModeAny), string(ModeNotice), string(ModeOptOut), string(ModeOptInEither),
+		string(ModeOptInSpeech), string(ModeOptInDTMF), string(ModeNoRecord)}
 }
 func (STT) choices() []string    { return []string{string(STTMoonshine), string(STTNone)} }
 func (TTS) choices() []string    { return []string{string(TTSFlite)} }
