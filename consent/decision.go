@@ -9,6 +9,8 @@ const (
 	FromCallee  Origin = "callee"  // the same of the number that was called
 	FromAgent   Origin = "agent"   // what the agent's file asks for
 	FromFloor   Origin = "floor"   // what the operator asks for everywhere
+	FromSpeech  Origin = "speech"  // spoken answers can not be understood here, so a key is asked for
+	FromWords   Origin = "words"   // the agent has no words for the question in its language
 	FromOverlay Origin = "overlay" // what holds for a kind of caller, payment or trade
 )
 

@@ -163,6 +163,7 @@ type (
 	Append struct {
 		Number int
 		Keep   bool
+		Origin media.Tick // Keep: the first tick that the recording may hold
 		Row    Row
 
 		valves [purposes]bool // those of Row

@@ -99,7 +99,7 @@ func (g *Gate) Own(f media.Frame) (RecordAudio, bool) { return g.Record(f) }
 // recording, and it is no caller audio. It refuses while nothing is granted.
 func (g *Gate) LeadIn(f media.Frame) (RecordAudio, bool) {
 	v := g.valves[Record]
-	if len(v) == 0 || f.At >= v[0].from {
+	if len(v) == 0 || f.At >= v[len(v)-1].from {
 		return g.Record(f)
 	}
 	return RecordAudio{f}, true
@@ -126,7 +126,7 @@ func (g *Gate) Text(from, to media.Tick, words string) (Text, bool) {
 // granted.
 func (g *Gate) LeadInText(from, to media.Tick, words string) (Text, bool) {
 	v := g.valves[Transcript]
-	if len(v) == 0 || from >= v[0].from {
+	if len(v) == 0 || from >= v[len(v)-1].from {
 		return g.Text(from, to, words)
 	}
 	return Text{from, to, words}, true

@@ -40,8 +40,9 @@ func (r Row) Unrecordable() Row {
 type MessageRow struct {
 	ID       string    `json:"id"`
 	Language string    `json:"language"`
-	Parts    []PartRow `json:"parts"`           // those played to their end, in order
-	Shown    bool      `json:"shown,omitempty"` // its words were on the caller's screen too
+	Chosen   How       `json:"chosen,omitempty"` // by what the caller chose the language, where there was a choice
+	Parts    []PartRow `json:"parts"`            // those played to their end, in order
+	Shown    bool      `json:"shown,omitempty"`  // its words were on the caller's screen too
 
 	Repeats    int     `json:"repeats,omitempty"`     // of what is done and how to answer, since it was talked over
 	TalkedOver float64 `json:"talked_over,omitempty"` // seconds of speech over it

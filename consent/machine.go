@@ -70,6 +70,7 @@ type Machine struct {
 	mode    Mode
 	message Message
 
+	chosen  How // by what the language was chosen; empty where there was no choice
 	state   state
 	again   bool       // the conversation had begun when the question was put
 	asked   media.Tick // when the message began
@@ -108,6 +109,20 @@ func (m *Machine) Pending() (media.Tick, bool) { return m.verdict.at, m.state ==
 func (m *Machine) Hearing() (since media.Tick, ok bool) {
 	return m.question.opened, m.state == asking && m.mode.spoken() && !m.keyOnly && !m.Asks()
 }
+
+// MayChange reports what the caller may change of the answer: take a grant back,
+// have what was kept destroyed, have the question put again.
+func (m *Machine) MayChange() (withdraw, destroy, again bool) {
+	if m.child || m.state == leaving || m.state == over {
+		return false, false, false
+	}
+	keeping := m.keeping()
+	return keeping, m.terms.WholeCall() && m.kept && !m.destroyed,
+		!keeping && !m.paused && m.terms.Policy.keeps() && m.spare()
+}
+
+// Chosen notes that the caller has chosen the language of the message, and how.
+func (m *Machine) Chosen(how How) { m.chosen = how }
 
 // Step takes an event and returns what to do.
 func (m *Machine) Step(e Event) []Action {
@@ -212,7 +227,7 @@ func (m *Machine) row(event string, at media.Tick, how How, valves [purposes]boo
 	r := Row{
 		Event: event, At: at.Seconds(), How: how, Mode: m.mode, Subject: m.terms.Subject,
 		Message: MessageRow{
-			ID: m.message.ID, Language: m.message.Language, Parts: append([]PartRow{}, m.playing.parts...), Shown: m.terms.Screen,
+			ID: m.message.ID, Language: m.message.Language, Chosen: m.chosen, Parts: append([]PartRow{}, m.playing.parts...), Shown: m.terms.Screen,
 			Repeats: m.repeats, TalkedOver: m.talked.Seconds(), EarlyKeys: m.early,
 		},
 		Policy: map[string]string{}, Valves: map[string]bool{},

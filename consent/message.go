@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"sidetone/media"
 )
@@ -33,56 +32,6 @@ const (
 
 // PartKinds lists all kinds, in order.
 var PartKinds = []PartKind{PartAI, PartWho, PartRecording, PartPurpose, PartVendor, PartChoice, PartRights}
-
-// Prompt names a sentence about consent that is said beside the message.
-type Prompt string
-
-// The prompts: while the question is open, as its answer, and later in the call.
-const (
-	PromptAgain     Prompt = "again"     // no answer was heard: asks again
-	PromptUnclear   Prompt = "unclear"   // the spoken answer was not understood: asks again
-	PromptKey       Prompt = "key"       // the same for the second time: asks for a key
-	PromptHeardYes  Prompt = "heard_yes" // repeats a spoken yes
-	PromptHeardNo   Prompt = "heard_no"  // repeats a spoken no
-	PromptRefused   Prompt = "refused"   // nothing is recorded; the conversation goes on
-	PromptGoodbye   Prompt = "goodbye"   // nothing is recorded, and the call ends
-	PromptTransfer  Prompt = "transfer"  // nothing is recorded, and the caller is handed on
-	PromptWithdrawn Prompt = "withdrawn" // nothing more is recorded
-	PromptDeleted   Prompt = "deleted"   // nothing more is, and what was has been destroyed
-	PromptRequested Prompt = "deletion_requested"
-	PromptPaused    Prompt = "paused"
-	PromptResumed   Prompt = "resumed"
-	PromptMinor     Prompt = "minor"      // the caller is a child: nothing is kept, and the call ends
-	PromptUnproved  Prompt = "unprovable" // the ledger fails, so nobody can agree: the call ends
-)
-
-// prompts are the words of the prompts in the languages that are built in.
-var prompts = map[string]map[Prompt]string{
-	"en": {
-		PromptAgain:     "I did not get an answer. Do you agree that this call is recorded?",
-		PromptUnclear:   "I am sorry, I did not understand that. Please say yes, or no.",
-		PromptKey:       "Please press 1 if you agree to the recording, or 2 if you do not.",
-		PromptHeardYes:  "I heard yes. Thank you.",
-		PromptHeardNo:   "I heard no. Nothing is recorded.",
-		PromptRefused:   "All right. Nothing is recorded.",
-		PromptGoodbye:   "All right, nothing is recorded. Without your agreement I can not go on, so I will end the call here. Goodbye.",
-		PromptTransfer:  "All right, nothing is recorded. I will connect you with a person.",
-		PromptWithdrawn: "All right. From now on nothing is recorded.",
-		PromptDeleted:   "All right. Nothing more is recorded, and what was recorded of this call has been destroyed here.",
-		PromptRequested: "All right. Nothing more is recorded, and the deletion of what was recorded has been requested.",
-		PromptPaused:    "The recording is paused.",
-		PromptResumed:   "The recording goes on.",
-		PromptMinor:     "I am sorry, I can not talk with children. Nothing of this call is kept. Please ask a grown-up to call. Goodbye.",
-		PromptUnproved:  "I am sorry, this line has a technical problem and can not take your call. Nothing was recorded. Please call again later. Goodbye.",
-	},
-}
-
-// Prompts returns the built-in words of all prompts in a language (BCP 47), nil
-// for one that is not built in.
-func Prompts(language string) map[Prompt]string {
-	primary, _, _ := strings.Cut(language, "-")
-	return maps.Clone(prompts[strings.ToLower(primary)])
-}
 
 // ErrMessage says that a message can not be used; the wrapping error says why.
 var ErrMessage = errors.New("consent: unusable message")

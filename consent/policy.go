@@ -31,6 +31,16 @@ func (p Policy) For(local bool) Policy {
 	return p
 }
 
+// ByKeyOnly returns the policy with a key in the place of every spoken answer.
+func (p Policy) ByKeyOnly() Policy {
+	for _, r := range []*Rule{&p.Converse, &p.Local, &p.Record, &p.Transcript, &p.Snippet} {
+		if r.Level == OptIn {
+			r.Proofs = ByKey
+		}
+	}
+	return p
+}
+
 // rule returns the rule of a purpose.
 func (p Policy) rule(of Purpose) Rule {
 	return [purposes]Rule{p.Converse, p.Record, p.Transcript, p.Snippet}[of]

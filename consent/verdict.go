@@ -51,7 +51,7 @@ func (m *Machine) decide(v verdict) []Action {
 		v.valves[Converse] = m.gate.Open(Converse)
 	}
 	row := m.row(string(v.outcome), v.at, v.how, v.valves)
-	row.Keep, v.row = v.keep, row.Number
+	row.Keep, row.Origin, v.row = v.keep, m.asked, row.Number
 	row.Row.Decision = &m.terms.Decision
 	if v.outcome != NotAsked {
 		row.Row.Answer = &AnswerRow{Waited: max(0, v.at-m.opened).Seconds(), Score: m.score, Unclear: m.unclear, Silences: m.silences}
