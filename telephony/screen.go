@@ -22,6 +22,8 @@ type Choice string
 const (
 	Agree      Choice = "agree"      // all that was asked for
 	Unrecorded Choice = "unrecorded" // go on, but keep nothing; later on, keep nothing more
+	Delete     Choice = "delete"     // later on: keep nothing more, and destroy what was kept
+	Again      Choice = "again"      // later on: put the question again
 )
 
 // Show is something for the far end's screen.
@@ -38,11 +40,13 @@ type (
 		Choices  []Choice       `json:"choices"`
 	}
 	// Settled says how the question of consent ended, and whether the call is kept
-	// from here on. It is shown again after a withdrawal.
+	// from here on. It is shown again after a withdrawal, a pause and its end.
 	Settled struct {
-		Outcome    string `json:"outcome"` // as consent.Outcome, or "withdrawn"
+		Outcome    string `json:"outcome"` // as consent.Outcome, or "withdrawn" or "paused"
 		Recording  bool   `json:"recording"`
 		Transcript bool   `json:"transcript"`
+		// Choices are what the caller may choose now.
+		Choices []Choice `json:"choices"`
 	}
 	// Caption is what the caller said, typed or pressed: so far, or finally. A
 	// caption with the same ID replaces the earlier one; an empty final removes it.
