@@ -28,6 +28,7 @@ type clipQueue struct {
 	length Tick   // of what it has got, in whole frames
 	tail   []int16
 	slab   Slab
+	over   overlay
 }
 
 // append adds audio to clip c. It copies only what does not fill a frame.
@@ -87,11 +88,14 @@ func (q *clipQueue) atEnd() bool {
 	return q.next < len(q.items) && q.items[q.next].end
 }
 
-// peek returns the next frame to send, nil when there is none.
+// more reports whether there is a frame to send before the next end of a clip.
+func (q *clipQueue) more() bool {
+	return q.next < len(q.items) && !q.items[q.next].end || q.next == len(q.items) && len(q.over.rest) > 0
+}
+
+// peek returns the next frame to send, when there is more.
 func (q *clipQueue) peek() []int16 {
-	if q.next == len(q.items) || q.items[q.next].end {
-		return nil
-	}
+	q.lay()
 	return q.items[q.next].pcm[q.off : q.off+q.frame : q.off+q.frame]
 }
 
@@ -168,6 +172,9 @@ func (q *clipQueue) doom() {
 // drop removes what doom chose and has not been confirmed since. The queue must
 // have been rewound.
 func (q *clipQueue) drop() {
+	if q.dropping > 0 {
+		q.again()
+	}
 	for _, it := range q.items[:q.dropping] {
 		q.waiting -= len(it.pcm) / q.frame
 	}

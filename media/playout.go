@@ -107,9 +107,10 @@ func (p *Playout) Queued() Tick {
 	return Tick(p.q.waiting)*FrameTicks + Tick(len(p.q.tail))*FrameTicks/Tick(p.q.frame)
 }
 
-// Idle reports whether nothing is queued and all that was sent is confirmed.
+// Idle reports whether nothing is queued or to be mixed, and all that was sent
+// is confirmed.
 func (p *Playout) Idle() bool {
-	return len(p.q.items) == 0 && len(p.q.tail) == 0 && len(p.marks) == 0
+	return len(p.q.items) == 0 && len(p.q.tail) == 0 && len(p.q.over.rest) == 0 && len(p.marks) == 0
 }
 
 // Playing reports whether the far end hears something at now, as far as one can
@@ -135,8 +136,7 @@ func (p *Playout) Step(now time.Time) (time.Time, error) {
 			}
 			continue
 		}
-		pcm := p.q.peek()
-		if pcm == nil {
+		if !p.q.more() {
 			return time.Time{}, nil
 		}
 		if p.late(now) {
@@ -147,7 +147,7 @@ func (p *Playout) Step(now time.Time) (time.Time, error) {
 		if due := p.sendAt(); now.Before(due) {
 			return due, nil
 		}
-		if err := p.send(pcm, now); err != nil {
+		if err := p.send(now); err != nil {
 			return time.Time{}, err
 		}
 	}
@@ -187,8 +187,8 @@ func (p *Playout) begin(now time.Time) error {
 
 // send sends one frame, and a mark when it is time for one. A clip's end has a
 // mark of its own.
-func (p *Playout) send(pcm []int16, now time.Time) error {
-	if err := p.sink.Send(Frame{PCM: pcm}); err != nil {
+func (p *Playout) send(now time.Time) error {
+	if err := p.sink.Send(Frame{PCM: p.q.peek()}); err != nil {
 		return fmt.Errorf("media: playout: send: %w", err)
 	}
 	p.q.advance()
