@@ -36,48 +36,63 @@ type Ledger interface {
 	Append(ctx context.Context, call, event string, body []byte) (int64, error)
 }
 
-// Options is what a call is made of.
-type Options struct {
-	Leg      telephony.Leg
+// Persona is who answers a call.
+type Persona struct {
+	Agent    string
 	Consent  *consent.Machine
-	Message  consent.Message // the one that Consent plays
-	Dialog   *dialog.Machine // whose clips start at FirstClip(Message)
+	Matcher  Matcher // of spoken answers; nil where the question is not answered by voice
+	Dialog   *dialog.Machine
 	Replier  dialog.Replier
 	Speaker  dialog.Speaker
 	Engine   transcribe.Engine // nil: the caller can only press keys
-	Detector vad.Detector
 	Language string
 	KeyTerms []string
-	Ledger   Ledger
-	// Begin opens the recording; it returns when the keys are on disk. nil keeps
-	// nothing.
-	Begin func(origin media.Tick) (*recorder.Recorder, error)
-	Limit time.Duration // of the call; 0 is none
+	Beep     []int16 // laid over the call every 15 s while it is recorded; nil for none
+	HandOn   string  // number for callers with whom the conversation can not go on; may be empty
 	// Unrecorded lets a caller with a screen choose to go on without a recording.
 	Unrecorded bool
-	Farewell   Farewell
-	Watch      func(Update) // sees what the call may show; must not block; may be nil
-	Metrics    *Metrics
-	Log        *slog.Logger
+}
+
+// Languages lets the caller choose who answers, before anything else.
+type Languages struct {
+	Options []consent.LanguageOption
+	Become  func(option int) (Persona, error)
+}
+
+// Options is what a call is made of.
+type Options struct {
+	Persona
+	Languages *Languages // nil: there is no choice
+	Leg       telephony.Leg
+	Detector  vad.Detector
+	Ledger    Ledger
+	// Begin opens the recording of the call's next take; it returns when the keys are
+	// on disk. nil keeps nothing.
+	Begin func(origin media.Tick) (*recorder.Recorder, error)
+	// Destroy destroys all takes of the call, or reports that it is queued; both with
+	// an error that says why it could not be done at once.
+	Destroy  func(context.Context) (queued bool, err error)
+	Limit    time.Duration // of the call; 0 is none
+	Farewell Farewell
+	Watch    func(Update) // sees what the call may show; must not block; may be nil
+	Metrics  *Metrics
+	Log      *slog.Logger
 }
 
 // Farewell is what a caller hears when the gateway ends the call.
 type Farewell struct {
 	Duration     string // the call has reached its limit
 	ShuttingDown string // the gateway stops
-	Unprovable   string // the ledger fails: nobody can agree to anything
 	Unanswered   string // the question of consent was not answered
-	Unrecorded   string // the caller wants no recording, and the agent goes on with none but recorded ones
 }
-
-// FirstClip is the number of the first clip that is not part of a message.
-func FirstClip(m consent.Message) media.ClipID { return media.ClipID(len(m.Parts) + 1) }
 
 // Call is one call. Make it with New, run it once.
 type Call struct {
 	Options
 	info    telephony.Info
 	session transcribe.Session
+	words   <-chan transcribe.Event // of the session; nil once it has ended
+	chooser *consent.Chooser        // nil once the caller's language is known
 
 	// What belongs to the loop.
 	began      time.Time
@@ -94,13 +109,19 @@ type Call struct {
 	screen     screen
 	ending     *ending
 	outcome    consent.Outcome // empty until settled
-	anchored   media.Tick      // the newest anchor
-	leadIn     []media.Span    // the announcement as played, until the grant
-	waiting    []media.Frame   // caller audio since a grant that is not on disk yet
+	audit      consent.Audit
+	notice     notices
+	yesno      answering
+	conversing bool       // the conversation has begun
+	anchored   media.Tick // the newest anchor
+	beeped     media.Tick // the newest tone
+	tones      media.ClipID
+	destroying int
+	waiting    []media.Frame // caller audio since a grant that is not on disk yet
 	result     Result
 	turn       stopwatch
 	due        time.Time // when the playout wants to be stepped
-	unfinished int       // Finalizes that no final has answered
+	finals     []bool    // Finalizes that no final has answered, and whether anybody wants it
 
 	// How the other goroutines reach the loop, and how they end.
 	written chan written
@@ -109,9 +130,15 @@ type Call struct {
 	rows    chan consent.Append
 	inputs  chan input
 	says    chan say
-	wg      sync.WaitGroup
-	run     context.Context // of all goroutines
-	fault   chan error      // a panic of one of the goroutines
+
+	matched   chan matched
+	destroyed chan bool
+	commands  chan Command
+	deaf      chan struct{} // closed when the loop takes no more commands
+
+	wg    sync.WaitGroup
+	run   context.Context // of all goroutines
+	fault chan error      // a panic of one of the goroutines
 }
 
 // New returns a call that has not begun.
@@ -119,7 +146,6 @@ func New(o Options) (*Call, error) {
 	c := &Call{
 		Options: o,
 		info:    o.Leg.Info(),
-		gate:    o.Consent.Gate(),
 		written: make(chan written, 16),
 		replied: make(chan replied, 16),
 		speech:  make(chan speech, 4),
@@ -127,22 +153,32 @@ func New(o Options) (*Call, error) {
 		inputs:  make(chan input, 1),
 		says:    make(chan say, 1),
 		fault:   make(chan error, 8),
+
+		matched: make(chan matched, 4), destroyed: make(chan bool, 1), commands: make(chan Command, 16), deaf: make(chan struct{}),
 	}
 	if leg, ok := o.Leg.(telephony.Screen); ok {
 		c.screen.leg = leg
-		c.Consent.OnScreen()
 	}
 	c.echo = media.NewEcho(c.info.Rate)
 	c.playout = media.NewPlayout(media.PlayoutOptions{Rate: c.info.Rate, Lead: c.info.Lead}, sink{c})
-	if o.Engine == nil {
-		return c, nil
+	if o.Languages != nil {
+		c.chooser = consent.NewChooser(o.Languages.Options)
 	}
-	session, err := o.Engine.Open(transcribe.Options{Rate: c.info.Rate, Language: o.Language, KeyTerms: o.KeyTerms})
+	return c, c.become(o.Persona)
+}
+
+// become makes the call answer as p.
+func (c *Call) become(p Persona) error {
+	c.Persona, c.gate, c.audit = p, p.Consent.Gate(), consent.Audit{}
+	if c.session = nil; p.Engine == nil {
+		return nil
+	}
+	session, err := p.Engine.Open(transcribe.Options{Rate: c.info.Rate, Language: p.Language, KeyTerms: p.KeyTerms})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c.session = session
-	return c, nil
+	return nil
 }
 
 // sink is the leg as the playout sees it; what is sent is remembered by the
@@ -174,6 +210,7 @@ func (c *Call) Run(ctx context.Context) Result {
 	defer stop()
 	c.start(c.run)
 	c.loop(ctx)
+	close(c.deaf)
 
 	c.windUp()
 	stop()
@@ -192,8 +229,16 @@ func (c *Call) start(ctx context.Context) {
 	c.spawn("clerk", func() error { return c.clerk(ctx) })
 	c.spawn("replier", func() error { return c.reply(ctx) })
 	c.spawn("speaker", func() error { return c.speak(ctx) })
-	if c.session != nil {
-		c.spawn("session", func() error { return c.session.Run(ctx) })
+	if c.chooser == nil {
+		c.recognise()
+	}
+}
+
+// recognise starts recognition.
+func (c *Call) recognise() {
+	if session := c.session; session != nil {
+		c.words = session.Events()
+		c.spawn("session", func() error { return session.Run(c.run) })
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"sidetone/consent"
 	"sidetone/dialog"
 	"sidetone/media"
-	"sidetone/recorder"
 	"sidetone/telephony"
 	"sidetone/transcribe"
 )
@@ -107,6 +106,9 @@ func (c *Call) windUp() {
 	}
 	c.lastWords(at)
 	c.step(consent.Ended{At: at}, at)
+	for c.destroying > 0 {
+		c.gone(<-c.destroyed)
+	}
 	close(c.rows)
 	c.settle()
 	c.finishRecording(at)
@@ -117,41 +119,32 @@ func (c *Call) lastWords(at media.Tick) {
 	if c.session == nil || !c.gate.Open(consent.Transcript) {
 		return
 	}
-	c.unfinished++
+	c.finals = append(c.finals, true)
 	c.session.Finalize(at)
 	timeout := time.NewTimer(lastWordsWithin)
 	defer timeout.Stop()
-	for c.unfinished > 0 {
+	for len(c.finals) > 0 {
 		select {
 		case e, ok := <-c.session.Events():
 			if !ok {
-				c.Metrics.recognised.WithLabelValues(c.Engine.Name(), "lost").Add(float64(c.unfinished))
+				c.Metrics.recognised.WithLabelValues(c.Engine.Name(), "lost").Add(float64(len(c.finals)))
 				return
 			}
 			if e.Kind != transcribe.Final {
 				continue
 			}
-			c.unfinished--
+			wanted := c.answeredFinal()
 			c.recognised(e.Text)
+			if !wanted {
+				continue
+			}
 			if said, ok := c.gate.Heard(e.From, e.To, e.Text); ok && e.Text != "" {
 				c.keepCaller(dialog.CallerTurn{Said: said, Confidence: e.Confidence})
 			}
 		case <-timeout.C:
-			c.Metrics.recognised.WithLabelValues(c.Engine.Name(), "lost").Add(float64(c.unfinished))
+			c.Metrics.recognised.WithLabelValues(c.Engine.Name(), "lost").Add(float64(len(c.finals)))
 			c.Log.Warn("call: last words lost", "call", c.info.ID)
 			return
 		}
-	}
-}
-
-// finishRecording closes the recording, if there is one.
-func (c *Call) finishRecording(at media.Tick) {
-	if c.recorder == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), finishWithin)
-	defer cancel()
-	if _, err := c.recorder.Finish(ctx, recorder.Ending{At: at, Outcome: string(c.result.Outcome), Reason: string(c.result.Reason)}); err != nil {
-		c.Log.Error("call: recording not finished; recovery will", "call", c.info.ID, "err", err)
 	}
 }

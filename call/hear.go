@@ -8,6 +8,7 @@ import (
 	"sidetone/media"
 	"sidetone/recorder"
 	"sidetone/transcribe"
+	"sidetone/transcribe/spoken"
 	"sidetone/transcribe/vad"
 )
 
@@ -48,6 +49,7 @@ func (c *Call) hear(f media.Frame) {
 	if err != nil {
 		c.Metrics.detectorErrors.Inc()
 	}
+	c.overhear(f)
 	c.voice(state, f.End())
 	if from, pending := c.Consent.Pending(); pending && f.At >= from {
 		if len(c.waiting) < heldFrames {
@@ -60,13 +62,13 @@ func (c *Call) hear(f media.Frame) {
 
 // admit gives a frame to those that the gate lets have it.
 func (c *Call) admit(f media.Frame) {
-	if c.session != nil {
-		if a, ok := c.gate.Converse(f); ok {
+	if c.session != nil && !c.notice.quiet {
+		if a, ok := c.gate.Converse(f); ok && c.allowed(consent.Converse, f) {
 			c.session.Write(a)
 		}
 	}
 	if c.recorder != nil {
-		if a, ok := c.gate.Record(f); ok {
+		if a, ok := c.gate.Record(f); ok && c.allowed(consent.Record, f) {
 			c.recorder.Write(recorder.Caller, a)
 		}
 	}
@@ -98,10 +100,14 @@ func (c *Call) voice(state vad.State, at media.Tick) {
 		return
 	}
 	c.heard.speech = speech
+	edge := max(state.To, c.heard.from)
 	if speech {
 		c.heard.from = state.From
+		edge = state.From
 	}
-	if !c.talking() {
+	c.step(consent.Speech{At: edge, On: speech}, at)
+	c.answerSpeech(c.heard.from, speech)
+	if !c.talking() || c.notice.quiet {
 		return
 	}
 	if speech {
@@ -159,19 +165,41 @@ func (c *Call) understand(e transcribe.Event) {
 	at := c.clock.Tick(now)
 	final := e.Kind == transcribe.Final
 	if final {
-		c.unfinished--
+		wanted := c.answeredFinal()
 		c.turn.recognised(e.Took)
 		c.recognised(e.Text)
+		if !wanted {
+			return
+		}
+	}
+	if c.notice.quiet && !final || c.talking() && c.phrase(e.Text, e.From, at) && !final {
+		return
 	}
 	from := e.From
 	if since, ok := c.gate.Since(consent.Converse); ok {
 		from = max(from, since)
 	}
 	said, _ := c.gate.Heard(from, max(from, e.To), e.Text)
+	if c.talking() && final && spoken.Phrase(c.Language, e.Text) == spoken.Machine {
+		c.showHearing(said, final)
+		c.turnTo(dialog.AskedMachine{At: at, Said: said})
+		return
+	}
 	if c.talking() {
 		c.showHearing(said, final)
 		c.turnTo(dialog.Words{At: at, Said: said, Final: final, Confidence: e.Confidence})
 	}
+}
+
+// answeredFinal takes a Finalize off the list, and reports whether its final is
+// wanted.
+func (c *Call) answeredFinal() bool {
+	if len(c.finals) == 0 {
+		return true
+	}
+	wanted := c.finals[0]
+	c.finals = c.finals[1:]
+	return wanted
 }
 
 // recognised counts a final.

@@ -10,35 +10,6 @@ import (
 	"sidetone/transcribe"
 )
 
-// keepLeadIn puts the announcement into the recording and the transcript, at
-// the ticks at which it was played.
-func (c *Call) keepLeadIn() {
-	for _, s := range c.leadIn {
-		c.keepPart(s)
-	}
-}
-
-// keepPart puts a stretch of the announcement into the recording, and a part that
-// was played to its end into the transcript.
-func (c *Call) keepPart(s media.Span) {
-	if c.recorder == nil {
-		return
-	}
-	c.eachFrame(s, func(f media.Frame) {
-		if a, ok := c.gate.LeadIn(f); ok {
-			c.recorder.Write(recorder.Agent, a)
-		}
-	})
-	if !s.Done {
-		return
-	}
-	from := s.At - s.From
-	to := s.At + media.TickOfSample(int64(len(s.PCM)), c.info.Rate)
-	if text, ok := c.gate.LeadInText(from, to, c.Message.Parts[s.Clip-1].Text); ok {
-		c.noteTurn(text, transcribe.Manner{Speaker: transcribe.Agent})
-	}
-}
-
 // anchorEvery is how often the recording ties the media clock to the wall.
 const anchorEvery = 60 * media.TickRate
 
@@ -64,7 +35,7 @@ func (c *Call) keepOwn(s media.Span) {
 		return
 	}
 	c.eachFrame(s, func(f media.Frame) {
-		if a, ok := c.gate.Own(f); ok {
+		if a, ok := c.gate.Own(f); ok && c.allowed(consent.Record, f) {
 			c.recorder.Write(recorder.Agent, a)
 		}
 	})

@@ -11,7 +11,6 @@ import (
 	"sidetone/dialog"
 	"sidetone/media"
 	"sidetone/telephony"
-	"sidetone/transcribe"
 )
 
 // markOverdue is how long a mark may be late before the far end counts as
@@ -24,12 +23,10 @@ func (c *Call) loop(ctx context.Context) {
 	beat := newBeat()
 	defer beat.stop()
 	c.clock.Observe(0, time.Now())
-	c.showQuestion()
 	c.step(consent.Answered{}, 0)
 	c.send(time.Now())
 
 	recv, events, done := c.Leg.Recv(), c.Leg.Events(), ctx.Done()
-	words := c.words()
 	for events != nil {
 		select {
 		case f, ok := <-recv:
@@ -44,9 +41,9 @@ func (c *Call) loop(ctx context.Context) {
 				continue
 			}
 			c.event(e)
-		case w, ok := <-words:
+		case w, ok := <-c.words:
 			if !ok {
-				words = nil
+				c.words = nil
 				continue
 			}
 			c.understand(w)
@@ -56,6 +53,12 @@ func (c *Call) loop(ctx context.Context) {
 			c.answer(r)
 		case s := <-c.speech:
 			c.sound(s)
+		case m := <-c.matched:
+			c.match(m)
+		case queued := <-c.destroyed:
+			c.gone(queued)
+		case cmd := <-c.commands:
+			c.obey(cmd)
 		case err := <-c.fault:
 			c.fail(err)
 		case now := <-beat.c:
@@ -74,14 +77,6 @@ func (c *Call) loop(ctx context.Context) {
 	} else {
 		c.result = c.ending.result
 	}
-}
-
-// words returns the session's events, nil without a session.
-func (c *Call) words() <-chan transcribe.Event {
-	if c.session == nil {
-		return nil
-	}
-	return c.session.Events()
 }
 
 // event takes what the far end did.
@@ -131,6 +126,7 @@ func (c *Call) pass(now time.Time) {
 	}
 	c.step(consent.Passed{At: at}, at)
 	c.anchor(at, now)
+	c.beep(at)
 	if c.talking() {
 		c.turnTo(dialog.Passed{At: at})
 	}

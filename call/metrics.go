@@ -1,6 +1,7 @@
 package call
 
 import (
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -8,7 +9,6 @@ import (
 
 	"sidetone/consent"
 	"sidetone/dialog"
-	"sidetone/media"
 	"sidetone/telephony"
 )
 
@@ -35,8 +35,15 @@ type Metrics struct {
 	stopped        prometheus.Histogram
 	echoes         prometheus.Counter
 	consents       *prometheus.CounterVec
+	decision       *prometheus.HistogramVec
 	message        prometheus.Histogram
-	withdrawn      prometheus.Counter
+	repeats        prometheus.Counter
+	talkedOver     prometheus.Counter
+	earlyKeys      prometheus.Counter
+	withdrawn      *prometheus.CounterVec
+	pauses         *prometheus.CounterVec
+	destructions   *prometheus.CounterVec
+	violations     *prometheus.CounterVec
 	lateness       prometheus.Histogram
 	detectorErrors prometheus.Counter
 	recognised     *prometheus.CounterVec
@@ -70,11 +77,25 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		echoes: f.NewCounter(prometheus.CounterOpts{Name: "sidetone_echoes_ignored_total",
 			Help: "Detected speech that was the agent's own voice coming back."}),
 		consents: f.NewCounterVec(prometheus.CounterOpts{Name: "sidetone_consent_outcomes_total",
-			Help: "How the question of consent ended."}, []string{"outcome"}),
-		message: f.NewHistogram(prometheus.HistogramOpts{Name: "sidetone_consent_decision_seconds",
-			Help: "Start of a call to the settled question of consent.", Buckets: []float64{.25, .5, 1, 2, 5, 10, 15, 20, 30, 45}}),
-		withdrawn: f.NewCounter(prometheus.CounterOpts{Name: "sidetone_consent_withdrawals_total",
-			Help: "Grants taken back by the caller, or shut by a failing ledger."}),
+			Help: "How the question of consent ended: how callers were asked, the outcome, and by what."}, []string{"mode", "outcome", "how"}),
+		decision: f.NewHistogramVec(prometheus.HistogramOpts{Name: "sidetone_consent_decision_seconds",
+			Help: "From when the caller could first answer to the answer.", Buckets: []float64{.25, .5, 1, 2, 5, 10, 20, 45}}, []string{"mode"}),
+		message: f.NewHistogram(prometheus.HistogramOpts{Name: "sidetone_consent_message_seconds",
+			Help: "From the answered call to the last part of the message that was played whole.", Buckets: []float64{1, 2, 5, 10, 15, 20, 30, 45}}),
+		repeats: f.NewCounter(prometheus.CounterOpts{Name: "sidetone_consent_repeats_total",
+			Help: "Messages that were repeated because the caller talked over them."}),
+		talkedOver: f.NewCounter(prometheus.CounterOpts{Name: "sidetone_consent_talked_over_seconds_total",
+			Help: "Speech over messages."}),
+		earlyKeys: f.NewCounter(prometheus.CounterOpts{Name: "sidetone_consent_early_keys_total",
+			Help: "Keys that did not count, since the choice had not been played."}),
+		withdrawn: f.NewCounterVec(prometheus.CounterOpts{Name: "sidetone_consent_withdrawals_total",
+			Help: "Grants taken back, or shut by a failing ledger (system), by scope and by what."}, []string{"scope", "how"}),
+		pauses: f.NewCounterVec(prometheus.CounterOpts{Name: "sidetone_recording_pauses_total",
+			Help: "Pauses in which nothing is heard by anybody, by who asked."}, []string{"how"}),
+		destructions: f.NewCounterVec(prometheus.CounterOpts{Name: "sidetone_recording_destructions_total",
+			Help: "Calls whose recordings a withdrawal destroyed, or had queued."}, []string{"result"}),
+		violations: f.NewCounterVec(prometheus.CounterOpts{Name: "sidetone_invariant_violations_total",
+			Help: "Promises that were about to be broken; must stay 0."}, []string{"invariant"}),
 		lateness: f.NewHistogram(prometheus.HistogramOpts{Name: "sidetone_media_send_lateness_seconds",
 			Help: "How late agent frames were sent against their schedule.", Buckets: []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2}}),
 		detectorErrors: f.NewCounter(prometheus.CounterOpts{Name: "sidetone_vad_errors_total",
@@ -84,6 +105,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	for _, result := range []string{"admitted", "refused"} {
 		m.attempted.WithLabelValues(result)
+	}
+	for _, i := range consent.Invariants {
+		m.violations.WithLabelValues(string(i))
 	}
 	return m
 }
@@ -112,9 +136,37 @@ func (m *Metrics) finished(i telephony.Info, r Result, took time.Duration) {
 	m.duration.WithLabelValues(string(i.Kind)).Observe(took.Seconds())
 }
 
-func (m *Metrics) consent(o consent.Outcome, at media.Tick) {
-	m.consents.WithLabelValues(string(o)).Inc()
-	m.message.Observe(at.Seconds())
+// proved takes a row of proof on its way.
+func (m *Metrics) proved(r consent.Row) {
+	if !slices.Contains(consent.Outcomes, consent.Outcome(r.Event)) {
+		return
+	}
+	m.consents.WithLabelValues(string(r.Mode), r.Event, string(r.How)).Inc()
+	m.repeats.Add(float64(r.Message.Repeats))
+	m.talkedOver.Add(r.Message.TalkedOver)
+	m.earlyKeys.Add(float64(r.Message.EarlyKeys))
+	if n := len(r.Message.Parts); n > 0 {
+		m.message.Observe(r.Message.Parts[n-1].To)
+	}
+	if r.Answer != nil {
+		m.decision.WithLabelValues(string(r.Mode)).Observe(r.Answer.Waited)
+	}
+}
+
+func (m *Metrics) withdrew(w consent.Withdrawn) {
+	scope := "from_now"
+	if w.Whole {
+		scope = "whole_call"
+	}
+	m.withdrawn.WithLabelValues(scope, string(w.How)).Inc()
+}
+
+func (m *Metrics) destroyed(queued bool) {
+	result := "done"
+	if queued {
+		result = "queued"
+	}
+	m.destructions.WithLabelValues(result).Inc()
 }
 
 func (m *Metrics) stage(s dialog.Stage, took time.Duration) {

@@ -3,12 +3,14 @@ package call
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"sidetone/consent"
 	"sidetone/dialog"
 	"sidetone/media"
 	"sidetone/recorder"
+	"sidetone/telephony"
 )
 
 // written is the clerk's answer to an Append.
@@ -40,7 +42,7 @@ func (c *Call) write(ctx context.Context, a consent.Append) written {
 	if w.err = c.prove(ctx, a.Row); w.err != nil || !a.Keep || c.Begin == nil {
 		return w
 	}
-	r, err := c.Begin(0)
+	r, err := c.Begin(a.Origin)
 	if err == nil {
 		w.recorder = r
 		return w
@@ -81,71 +83,127 @@ func (c *Call) wrote(w written) {
 		c.step(consent.Failed{At: at, Row: w.number}, at)
 		return
 	}
-	c.step(consent.Written{At: at, Row: w.number, Recordable: c.recorder != nil}, at)
+	recordable := w.recorder != nil
+	c.audit.Written(w.number, recordable || c.recorder != nil)
+	c.step(consent.Written{At: at, Row: w.number, Recordable: recordable}, at)
 }
 
 // step gives an event to the consent machine and does what it says. It reports
 // whether the event was a key that nobody else shall get.
 func (c *Call) step(e consent.Event, at media.Tick) (taken bool) {
-	for _, a := range c.Consent.Step(e) {
+	if c.chooser != nil {
+		return c.chooseLanguage(e, at)
+	}
+	actions := c.Consent.Step(e)
+	doomed := slices.Contains(actions, consent.Action(consent.Destroy{}))
+	for _, a := range actions {
 		switch a := a.(type) {
-		case consent.Play:
-			c.announce(a.Part)
 		case consent.Append:
+			c.audit.Asked(a)
+			c.Metrics.proved(a.Row)
 			c.rows <- a
-		case consent.Settled:
-			c.settled(a.Outcome, at)
-		case consent.Hush:
-			c.silence()
-		case consent.Unanswered:
-			c.farewell(c.Farewell.Unanswered, Result{Caller, NoConsent})
+		case consent.Shut:
+			c.endTake(a.At, a.From, !doomed)
+			c.notice.opened = false
 		case consent.Taken:
 			taken = true
-		case consent.Withdrawn:
-			c.showSettled("withdrawn")
-			if c.screen.leg != nil && !c.Unrecorded {
-				c.farewell(c.Farewell.Unrecorded, Result{Caller, NoConsent})
-			}
-			c.watch(Update{Kind: ConsentWithdrawn})
-			c.Metrics.withdrawn.Inc()
-		case consent.GiveUp:
-			c.farewell(c.Farewell.Unprovable, Result{Policy, LedgerFailed})
+		default:
+			c.obeyConsent(a, at)
 		}
 	}
 	return taken
 }
 
-// announce plays a part of the message.
-func (c *Call) announce(part int) {
-	audio, err := c.Message.Parts[part].Audio.At(c.info.Rate)
-	if err != nil {
-		c.fail(err)
-		return
+// obeyConsent does what the consent machine says, but for rows and keys.
+func (c *Call) obeyConsent(a consent.Action, at media.Tick) {
+	switch a := a.(type) {
+	case consent.Question:
+		c.notice.opened, c.notice.leadIn = false, nil
+		c.showQuestion()
+	case consent.Play:
+		c.play(a)
+	case consent.Hush:
+		c.silence()
+	case consent.Opened:
+		c.opened(a.Outcome, at)
+	case consent.Settled:
+		c.settled(a, at)
+	case consent.Withdrawn:
+		c.showSettled("withdrawn")
+		c.watch(Update{Kind: ConsentWithdrawn})
+		c.Metrics.withdrew(a)
+	case consent.Destroy:
+		c.destroy()
+	case consent.Paused:
+		c.showSettled("paused")
+		c.watch(Update{Kind: RecordingPaused})
+		c.Metrics.pauses.WithLabelValues(string(a.How)).Inc()
+	case consent.Unpaused:
+		c.release()
+		c.showSettled(string(c.outcome))
+		c.watch(Update{Kind: RecordingResumed})
+	case consent.Quiet:
+		c.quieten(at)
+	case consent.CarryOn:
+		c.carryOn(at)
+	case consent.Leave:
+		c.leave(a)
+	case consent.Unanswered:
+		c.farewell(c.Farewell.Unanswered, Result{Caller, NoConsent})
+	case consent.GiveUp:
+		c.finish(Result{Policy, LedgerFailed}, telephony.Next{})
 	}
-	clip := media.ClipID(part + 1)
-	c.playout.Append(clip, audio.PCM)
-	c.playout.Finish(clip)
 }
 
-// settled begins the conversation: the announcement goes into the recording,
-// then the caller's audio that waited for the ledger.
-func (c *Call) settled(o consent.Outcome, at media.Tick) {
-	c.outcome = o
-	c.Metrics.consent(o, at)
-	c.watch(Update{Kind: ConsentSettled, Consent: o})
+// leave ends a conversation that may not go on.
+func (c *Call) leave(l consent.Leave) {
+	next := telephony.Next{}
+	switch {
+	case l.Minor:
+		c.finish(Result{Policy, Minor}, next)
+		return
+	case c.HandOn != "":
+		next = telephony.Next{Kind: telephony.Dial, Target: c.HandOn}
+	}
+	c.finish(Result{Caller, NoConsent}, next)
+}
+
+// opened takes what the verdict opened: the announcement goes into the
+// recording, then the caller's audio that waited for the ledger.
+func (c *Call) opened(o consent.Outcome, at media.Tick) {
+	c.outcome, c.notice.opened = o, true
 	if o == consent.Granted {
 		c.keepLeadIn()
 		c.keepMetadata(at)
 	}
-	c.leadIn = nil
+	c.notice.leadIn = nil
+	c.release()
+	c.showSettled(string(o))
+}
+
+// release admits the caller's audio that waited for the ledger.
+func (c *Call) release() {
 	for _, f := range c.waiting {
 		c.admit(f)
 	}
 	c.waiting = nil
-	c.showSettled(string(o))
-	if !c.talking() {
+}
+
+// settled begins the conversation, or lets it go on.
+func (c *Call) settled(s consent.Settled, at media.Tick) {
+	c.outcome = s.Outcome
+	c.watch(Update{Kind: ConsentSettled, Consent: s.Outcome})
+	c.waiting = nil
+	if c.conversing {
+		if !s.Leaves {
+			c.carryOn(at)
+		}
 		return
 	}
+	if s.Leaves || !c.talking() {
+		return
+	}
+	c.conversing, c.notice.quiet = true, false
 	c.turnTo(dialog.Opened{At: at})
 	if c.heard.speech {
 		c.begun(at)

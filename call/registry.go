@@ -11,14 +11,20 @@ type Registry struct {
 	limit int
 
 	mu     sync.Mutex
-	live   map[string]context.CancelCauseFunc // nil until the call is served
+	live   map[string]*seat
 	closed bool
 	empty  chan struct{} // closed when draining and no call is left
 }
 
+// seat is the place of one admitted call.
+type seat struct {
+	cancel context.CancelCauseFunc // nil until the call is served
+	call   *Call                   // nil until it is attached
+}
+
 // NewRegistry returns a registry for at most limit calls at once.
 func NewRegistry(limit int) *Registry {
-	return &Registry{limit: limit, live: map[string]context.CancelCauseFunc{}, empty: make(chan struct{})}
+	return &Registry{limit: limit, live: map[string]*seat{}, empty: make(chan struct{})}
 }
 
 // Reserve admits the call id: false when the limit is reached or the registry
@@ -32,7 +38,7 @@ func (r *Registry) Reserve(id string) bool {
 	if r.closed || len(r.live) >= r.limit {
 		return false
 	}
-	r.live[id] = nil
+	r.live[id] = &seat{}
 	return true
 }
 
@@ -41,20 +47,49 @@ func (r *Registry) Serve(ctx context.Context, id string) context.Context {
 	ctx, cancel := context.WithCancelCause(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.live[id] = cancel
+	r.live[id] = &seat{cancel: cancel}
 	return ctx
+}
+
+// Attach says which call the id has become.
+func (r *Registry) Attach(id string, c *Call) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s := r.live[id]; s != nil {
+		s.call = c
+	}
+}
+
+// Do asks something of a live call. It reports false where there is no such call,
+// or it can not take it any more.
+func (r *Registry) Do(id string, cmd Command) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.live[id]
+	return s != nil && s.call != nil && s.call.Do(cmd)
+}
+
+// DoAll asks something of every live call.
+func (r *Registry) DoAll(cmd Command) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.live {
+		if s.call != nil {
+			s.call.Do(cmd)
+		}
+	}
 }
 
 // Release forgets the call id.
 func (r *Registry) Release(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	cancel, ok := r.live[id]
+	s, ok := r.live[id]
 	if !ok {
 		return
 	}
-	if cancel != nil {
-		cancel(nil)
+	if s.cancel != nil {
+		s.cancel(nil)
 	}
 	delete(r.live, id)
 	if r.closed && len(r.live) == 0 {
@@ -97,9 +132,9 @@ func (r *Registry) Drained() <-chan struct{} { return r.empty }
 func (r *Registry) Goodbye() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, cancel := range r.live {
-		if cancel != nil {
-			cancel(ErrShuttingDown)
+	for _, s := range r.live {
+		if s.cancel != nil {
+			s.cancel(ErrShuttingDown)
 		}
 	}
 }

@@ -38,6 +38,7 @@ const (
 	ShuttingDown Reason = "shutting_down"
 	Panicked     Reason = "panicked"
 	NotBegun     Reason = "not_begun" // the call could not be put together
+	Minor        Reason = "minor"     // the caller is a child
 	Crashed      Reason = "crashed"   // the process ended before the call did
 )
 

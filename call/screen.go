@@ -8,6 +8,7 @@ import (
 	"sidetone/dialog"
 	"sidetone/media"
 	"sidetone/telephony"
+	"sidetone/transcribe/spoken"
 )
 
 // earlyEvents bounds what is written while the ledger is.
@@ -47,9 +48,10 @@ func (c *Call) showQuestion() {
 	if c.screen.leg == nil {
 		return
 	}
-	q := telephony.Question{Message: c.Message.ID, Language: c.Message.Language,
+	m := c.Consent.Message()
+	q := telephony.Question{Message: m.ID, Language: m.Language,
 		Parts: []telephony.QuestionPart{}, Choices: []telephony.Choice{}}
-	for _, p := range c.Message.Parts {
+	for _, p := range m.Parts {
 		q.Parts = append(q.Parts, telephony.QuestionPart{Kind: string(p.Kind), Text: p.Text})
 	}
 	if c.Consent.Asks() {
@@ -62,10 +64,21 @@ func (c *Call) showQuestion() {
 	c.show(q)
 }
 
-// showSettled shows how the question of consent ended.
+// showSettled shows how the question of consent ended, and what may be chosen.
 func (c *Call) showSettled(outcome string) {
-	c.show(telephony.Settled{Outcome: outcome, Recording: c.recorder != nil && c.gate.Open(consent.Record),
-		Transcript: c.recorder != nil && c.gate.Open(consent.Transcript)})
+	s := telephony.Settled{Outcome: outcome, Recording: c.recorder != nil && c.gate.Open(consent.Record),
+		Transcript: c.recorder != nil && c.gate.Open(consent.Transcript), Choices: []telephony.Choice{}}
+	withdraw, destroy, again := c.Consent.MayChange()
+	if withdraw {
+		s.Choices = append(s.Choices, telephony.Unrecorded)
+	}
+	if destroy {
+		s.Choices = append(s.Choices, telephony.Delete)
+	}
+	if again {
+		s.Choices = append(s.Choices, telephony.Again)
+	}
+	c.show(s)
 }
 
 // showHearing shows what recognition makes of the speech that goes on; a final
@@ -156,20 +169,13 @@ func (c *Call) fromScreen(e telephony.Event) {
 	}
 	switch e.Kind {
 	case telephony.Chose:
-		keep := e.Choice == telephony.Agree
-		if !keep && !c.Unrecorded && c.outcome == "" {
-			c.farewell("", Result{Caller, NoConsent})
-			return
-		}
-		c.step(consent.Chose{At: e.At, Keep: keep, Message: e.Text}, e.At)
+		c.choose(e)
 	case telephony.Typing:
 		if c.talking() {
 			c.turnTo(dialog.Stirred{At: e.At})
 		}
 	case telephony.Typed:
-		if said, ok := c.gate.Heard(e.At, e.At, e.Text); ok && c.talking() {
-			c.turnTo(dialog.Typed{At: e.At, Said: said})
-		}
+		c.typed(e)
 	case telephony.Told:
 		if said, ok := c.gate.Heard(e.At, e.At, e.Text); ok {
 			kind := "text"
@@ -180,3 +186,33 @@ func (c *Call) fromScreen(e telephony.Event) {
 		}
 	}
 }
+
+// choose takes a button.
+func (c *Call) choose(e telephony.Event) {
+	switch e.Choice {
+	case telephony.Again:
+		c.step(consent.Ask{At: e.At, How: consent.HowButton}, e.At)
+	case telephony.Agree:
+		c.step(consent.Chose{At: e.At, Keep: true, Message: e.Text}, e.At)
+	case telephony.Unrecorded, telephony.Delete:
+		c.step(consent.Chose{At: e.At, Whole: e.Choice == telephony.Delete, Message: e.Text}, e.At)
+	}
+}
+
+// typed takes a line that the caller wrote.
+func (c *Call) typed(e telephony.Event) {
+	if c.phrase(e.Text, e.At, e.At) {
+		return
+	}
+	said, ok := c.gate.Heard(e.At, e.At, e.Text)
+	switch {
+	case !ok || !c.talking():
+	case spoken.Phrase(c.Language, e.Text) == spoken.Machine:
+		c.turnTo(dialog.AskedMachine{At: e.At, Said: said, Typed: true})
+	default:
+		c.turnTo(dialog.Typed{At: e.At, Said: said})
+	}
+}
+
+// showSentence shows what the gateway itself says.
+func (c *Call) showSentence(text string) { c.show(telephony.Said{Text: text}) }

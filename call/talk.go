@@ -112,9 +112,17 @@ func (c *Call) act(a dialog.Action) {
 	case dialog.Resume:
 		c.heard.held = false
 		c.playout.Resume()
+		c.playWaiting()
 	case dialog.Drop:
 		c.heard.held = false
 		c.playout.Drop()
+		c.playWaiting()
+	case dialog.PauseRecording:
+		c.step(consent.Pause{At: c.clock.Tick(now), Until: '#', How: consent.HowAgent}, c.clock.Tick(now))
+	case dialog.ResumeRecording:
+		c.step(consent.Unpause{At: c.clock.Tick(now), How: consent.HowAgent}, c.clock.Tick(now))
+	case dialog.Minor:
+		c.step(consent.Minor{At: c.clock.Tick(now), How: consent.HowAgent}, c.clock.Tick(now))
 	case dialog.Finalize:
 		c.finalize(a.At, now)
 	case dialog.CallerTurn:
@@ -188,7 +196,7 @@ func (c *Call) hold(now time.Time) {
 func (c *Call) finalize(at media.Tick, now time.Time) {
 	c.turn.finalized(now)
 	if c.session != nil {
-		c.unfinished++
+		c.finals = append(c.finals, true)
 		c.session.Finalize(at)
 		return
 	}
@@ -313,8 +321,8 @@ func (c *Call) played(spans []media.Span) {
 	at := c.clock.Tick(time.Now())
 	for _, s := range spans {
 		length := media.TickOfSample(int64(len(s.PCM)), c.info.Rate)
-		if int(s.Clip) <= len(c.Message.Parts) {
-			c.playedPart(s, at, length)
+		if s.Clip >= languageClips && s.Clip != farewellClip {
+			c.playedNotice(s, at)
 			continue
 		}
 		c.keepOwn(s)
@@ -333,23 +341,4 @@ func (c *Call) played(spans []media.Span) {
 			delete(c.spoken.length, s.Clip)
 		}
 	}
-}
-
-// playedPart takes a stretch of the announcement.
-func (c *Call) playedPart(s media.Span, at, length media.Tick) {
-	if c.outcome != "" {
-		c.keepPart(s) // answered before its end
-		return
-	}
-	c.leadIn = append(c.leadIn, s)
-	if !s.Done {
-		return
-	}
-	from := s.At
-	for _, l := range c.leadIn {
-		if l.Clip == s.Clip {
-			from = min(from, l.At)
-		}
-	}
-	c.step(consent.PartPlayed{At: at, From: from, To: s.At + length, Part: int(s.Clip) - 1}, at)
 }

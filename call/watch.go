@@ -10,8 +10,11 @@ type UpdateKind string
 
 // The kinds of update.
 const (
+	LanguageChosen   UpdateKind = "language"
 	ConsentSettled   UpdateKind = "consent"
 	ConsentWithdrawn UpdateKind = "withdrawn"
+	RecordingPaused  UpdateKind = "paused"
+	RecordingResumed UpdateKind = "resumed"
 	Spoke            UpdateKind = "turn"
 	Answered         UpdateKind = "answer"
 	CallEnded        UpdateKind = "ended"
@@ -21,6 +24,7 @@ const (
 // transcript may not hold.
 type Update struct {
 	Kind    UpdateKind
+	Agent   string             // LanguageChosen: who answers
 	Consent consent.Outcome    // ConsentSettled
 	Turn    *transcribe.Turn   // Spoke
 	Answer  *transcribe.Answer // Answered
