@@ -20,6 +20,8 @@ type Agent struct {
 	Silence     Silence `yaml:"silence"`
 	Apology     string  `yaml:"apology"`  // said when a reply failed
 	Farewell    string  `yaml:"farewell"` // said when the next one failed too
+	Truth       string  `yaml:"truth"`    // said to a caller who asks whether the agent is a machine
+	Pause       bool    `yaml:"pause"`    // the language model may pause the recording
 
 	// Exactly one of these answers.
 	Script *Script `yaml:"script"`
@@ -106,6 +108,7 @@ func (a *Agent) Settings() Settings {
 	s.Goodbye = a.Silence.Goodbye
 	s.Apology = a.Apology
 	s.Farewell = a.Farewell
+	s.Truth = a.Truth
 	return s
 }
 
@@ -123,5 +126,6 @@ func defaultAgent() Agent {
 		Silence:  Silence{After: s.SilenceAfter, Reprompts: s.Reprompts, Goodbye: s.Goodbye},
 		Apology:  s.Apology,
 		Farewell: s.Farewell,
+		Truth:    s.Truth,
 	}
 }

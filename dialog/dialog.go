@@ -12,7 +12,6 @@ import (
 	"iter"
 
 	"sidetone/consent"
-	"sidetone/media"
 )
 
 // TurnID numbers the agent's turns of a call from 1. What belongs to an older
@@ -28,6 +27,8 @@ const (
 	Said                         // the caller spoke
 	Keyed                        // the caller pressed keys: Input.Said holds the digits
 	Silent                       // the caller said nothing for a while
+	Again                        // something came between, such as a word of the gateway's: ask again what is open
+	Resumed                      // what a Part.Pause was for is done: go on with what comes next
 )
 
 // Input is what a Replier answers.
@@ -54,6 +55,9 @@ type Part struct {
 	Expect    Expect  // how to listen after the reply; the last part's counts
 	End       bool    // end the call when all has been played
 	Transfer  string  // End: connect the caller to this number instead of hanging up
+	Pause     bool    // pause the recording when all has been played: the caller keys in what nobody shall see
+	Resume    bool    // resume the recording when all has been played
+	Minor     bool    // the caller is a child: nothing more is said, and what was said before is cut
 }
 
 // Expect says what kind of input the next turn will be, so that the machine
@@ -94,177 +98,3 @@ type Speaker interface {
 	// chunks belong to the receiver. An error is the last thing it yields.
 	Speak(ctx context.Context, text string, rate int) iter.Seq2[[]int16, error]
 }
-
-// Event is something that happened in the call, given to Machine.Step.
-type Event interface{ event() media.Tick }
-
-// The events. At is the tick at which the call saw it.
-type (
-	// Opened: consent is settled, the conversation may begin.
-	Opened struct{ At media.Tick }
-	// SpeechStarted: the caller has spoken since From (96 ms or more before At).
-	SpeechStarted struct{ At, From media.Tick }
-	// SpeechEnded: the caller has been silent since To.
-	SpeechEnded struct{ At, To media.Tick }
-	// Words: what speech recognition makes of the open turn so far (not Final), or
-	// of the turn that Finalize ended.
-	Words struct {
-		At         media.Tick
-		Said       consent.Heard
-		Final      bool
-		Confidence float64
-	}
-	// Key: the caller pressed a key.
-	Key struct {
-		At    media.Tick
-		Said  consent.Heard // the digit, minted
-		Digit byte
-	}
-	// Typed: the caller wrote a line: a turn of no duration.
-	Typed struct {
-		At   media.Tick
-		Said consent.Heard
-	}
-	// Stirred: the caller is busy without a word, such as writing a line.
-	Stirred struct{ At media.Tick }
-	// Replied: the replier yielded a part.
-	Replied struct {
-		At   media.Tick
-		Turn TurnID
-		Part Part
-	}
-	// ReplyEnded: the replier is done; Err tells why when it failed.
-	ReplyEnded struct {
-		At   media.Tick
-		Turn TurnID
-		Err  error
-	}
-	// Played: the clip of a Say was played up to Offset of Length ticks, the stretch
-	// before this event's from tick From on. Length is 0 while synthesis runs.
-	Played struct {
-		At             media.Tick
-		Clip           media.ClipID
-		From           media.Tick
-		Offset, Length media.Tick
-		Done           bool // the whole clip was played
-	}
-	// SpeakFailed: the clip of a Say could not be made; it counts as played with
-	// nothing heard.
-	SpeakFailed struct {
-		At   media.Tick
-		Clip media.ClipID
-		Err  error
-	}
-	// HoldSettled: after a Hold, everything that was played has been reported.
-	HoldSettled struct{ At media.Tick }
-	// Passed: time went by (every 20 ms).
-	Passed struct{ At media.Tick }
-	// Closed: the call is over; everything that was played has been reported. An
-	// AgentTurn that was cut by it is all that it may lead to.
-	Closed struct{ At media.Tick }
-)
-
-func (e Opened) event() media.Tick        { return e.At }
-func (e SpeechStarted) event() media.Tick { return e.At }
-func (e SpeechEnded) event() media.Tick   { return e.At }
-func (e Words) event() media.Tick         { return e.At }
-func (e Key) event() media.Tick           { return e.At }
-func (e Typed) event() media.Tick         { return e.At }
-func (e Stirred) event() media.Tick       { return e.At }
-func (e Replied) event() media.Tick       { return e.At }
-func (e ReplyEnded) event() media.Tick    { return e.At }
-func (e Played) event() media.Tick        { return e.At }
-func (e SpeakFailed) event() media.Tick   { return e.At }
-func (e HoldSettled) event() media.Tick   { return e.At }
-func (e Passed) event() media.Tick        { return e.At }
-func (e Closed) event() media.Tick        { return e.At }
-
-// Action is what the call shall do.
-type Action interface{ action() }
-
-// The actions, to be done in order.
-type (
-	// StartReply asks the replier; its parts come back as Replied.
-	StartReply struct{ Input Input }
-	// CancelReply stops the replier and the synthesis of a turn.
-	CancelReply struct{ Turn TurnID }
-	// Say makes a sentence into audio and queues it for playout as Clip.
-	Say struct {
-		Turn TurnID
-		Clip media.ClipID
-		Text string
-	}
-	// Hold stops playout at once and keeps what was not played.
-	Hold struct{}
-	// Resume plays on after a Hold.
-	Resume struct{}
-	// Drop forgets what was not played, after a Hold.
-	Drop struct{}
-	// Finalize ends the open turn of speech recognition.
-	Finalize struct{ At media.Tick }
-	// CallerTurn commits a caller's turn to the transcript.
-	CallerTurn struct {
-		Said       consent.Heard
-		Confidence float64
-		Keyed      bool
-		Typed      bool
-	}
-	// AgentTurn commits what was played of an agent's turn to the transcript.
-	AgentTurn struct {
-		Turn        TurnID
-		From, To    media.Tick
-		Text        string
-		Interrupted bool
-	}
-	// Note commits a structured answer.
-	Note struct{ Answer Answer }
-	// Observe reports a measured stage of a turn, for metrics.
-	Observe struct {
-		Stage Stage
-		Took  media.Tick
-	}
-	// End ends the call, after everything said has been played.
-	End struct {
-		Reason   Reason
-		Transfer string
-	}
-)
-
-func (StartReply) action()  {}
-func (CancelReply) action() {}
-func (Say) action()         {}
-func (Hold) action()        {}
-func (Resume) action()      {}
-func (Drop) action()        {}
-func (Finalize) action()    {}
-func (CallerTurn) action()  {}
-func (AgentTurn) action()   {}
-func (Note) action()        {}
-func (Observe) action()     {}
-func (End) action()         {}
-
-// Stage is a measured part of a turn or of an interruption; a metric label.
-type Stage string
-
-// The stages the machine sees. Endpoint is end of speech to Finalize; STT from
-// there to the final; LLM from there to the first sentence; BargeIn is speech
-// onset to Hold; Held is Hold to Resume (a false interruption).
-const (
-	StageEndpoint Stage = "endpoint"
-	StageSTT      Stage = "stt"
-	StageLLM      Stage = "llm"
-	StageTotal    Stage = "total" // end of speech to the agent's first audio played
-	StageBargeIn  Stage = "barge_in"
-	StageHeld     Stage = "held"
-)
-
-// Reason says why the machine ended the call; a metric label.
-type Reason string
-
-// The reasons.
-const (
-	Completed   Reason = "completed"   // the agent said goodbye
-	NoSpeech    Reason = "no_speech"   // the caller said nothing, repeatedly
-	ReplyLost   Reason = "reply_lost"  // the replier failed and nothing could be said
-	Transferred Reason = "transferred" // the agent handed the caller on
-)

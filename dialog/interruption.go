@@ -10,6 +10,7 @@ const (
 	awaited                   // the caller speaks before anything of the reply went to playout
 	held                      // the caller speaks while the agent does: playout is on hold
 	lost                      // the caller took the turn while playout was on hold
+	dropped                   // a suspension took it, and playout has been told to forget the rest
 )
 
 // floor is an interruption that has not been decided yet, or not yet settled.
@@ -26,7 +27,7 @@ func (m *Machine) interruptible() bool {
 	if len(r.clips) == 0 {
 		return true
 	}
-	if !m.set.BargeIn {
+	if !m.set.BargeIn || r.truth {
 		return false
 	}
 	c := r.current()
@@ -39,7 +40,7 @@ func (m *Machine) contend() {
 	if m.reply == nil || m.reply.cut {
 		return
 	}
-	if len(m.pending)+len(m.keys) > 0 {
+	if len(m.pending)+len(m.keys) > 0 || m.untold && !m.reply.farewell() {
 		if !m.reply.complete() {
 			m.interrupt() // what was said in a protected sentence counts after it
 		}

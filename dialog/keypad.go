@@ -2,8 +2,15 @@ package dialog
 
 import "sidetone/media"
 
-// key takes a key. It interrupts, like a word.
+// key takes a key. It interrupts, like a word. One that comes before a pause of
+// the recording is meant for the pause: nobody sees it, and the pause begins.
 func (m *Machine) key(e Key) {
+	if m.reply.pausing() {
+		if m.reply.audible() {
+			m.pause()
+		}
+		return
+	}
 	m.act(CallerTurn{Said: e.Said, Keyed: true})
 	m.quiet.heard(m)
 	m.keys = append(m.keys, e.Said)

@@ -45,18 +45,29 @@ type Machine struct {
 	ended   bool            // '#' ended the keys
 	owed    InputKind       // the input whose reply has not been heard; 0 when there is none
 
+	suspended bool
+	after     InputKind       // what the suspension is for the replier; 0 when it is not of its making
+	doubts    []consent.Heard // what asked whether the agent is a machine, not in the history yet
+	untold    bool            // and has not been answered
+
 	quiet quiet
 }
 
 // NewMachine returns a machine that waits for Opened.
 func NewMachine(s Settings) *Machine {
-	return &Machine{set: s, lexicon: lexiconOf(s.Language), clip: s.FirstClip, quiet: quiet{wait: media.TicksIn(s.SilenceAfter)}}
+	return &Machine{
+		set: s, lexicon: lexiconOf(s.Language), clip: s.FirstClip,
+		ear: ear{deaf: -1}, quiet: quiet{wait: media.TicksIn(s.SilenceAfter)},
+	}
 }
 
 // Expecting returns what kind of input the newest reply asks for, as far as it
 // is known.
 func (m *Machine) Expecting() Expect {
-	if m.reply != nil {
+	switch {
+	case m.after == Resumed || m.reply.pausing():
+		return ExpectDigits
+	case m.reply != nil:
 		return m.reply.expect
 	}
 	return m.expect
@@ -76,18 +87,24 @@ func (m *Machine) Step(e Event) []Action {
 	return m.out
 }
 
-// stale reports whether an event belongs to a turn that is no longer wanted.
-// It is the one place where such events are dropped.
+// stale reports whether an event belongs to a turn that is no longer wanted, or
+// is not for the agent. It is the one place where such events are dropped.
 func (m *Machine) stale(e Event) bool {
 	switch e := e.(type) {
 	case Replied:
-		return m.reply == nil || m.reply.cut || e.Turn != m.reply.turn
+		return m.reply == nil || m.reply.cut || !m.reply.live || e.Turn != m.reply.turn
 	case ReplyEnded:
-		return m.reply == nil || m.reply.cut || e.Turn != m.reply.turn
+		return m.reply == nil || m.reply.cut || !m.reply.live || e.Turn != m.reply.turn
 	case Played:
 		return m.reply.clip(e.Clip) == nil
 	case SpeakFailed:
 		return m.reply.clip(e.Clip) == nil
+	case Key, Typed, Stirred:
+		return m.suspended
+	case Words:
+		return m.suspended && !e.Final
+	case AskedMachine:
+		return m.suspended && e.Typed
 	}
 	return false
 }
@@ -98,7 +115,7 @@ func (m *Machine) take(e Event) {
 	case Opened:
 		if m.phase == unopened {
 			m.phase, m.quiet.since = open, m.now
-			m.start(Opening)
+			m.begin()
 		}
 	case SpeechStarted:
 		m.speechStarted(e)
@@ -110,6 +127,8 @@ func (m *Machine) take(e Event) {
 		m.key(e)
 	case Typed:
 		m.typed(e)
+	case AskedMachine:
+		m.askedMachine(e)
 	case Stirred:
 		m.quiet.since = m.now
 	case Replied:
@@ -121,7 +140,11 @@ func (m *Machine) take(e Event) {
 	case SpeakFailed:
 		m.reply.clip(e.Clip).done = true
 	case HoldSettled:
-		m.floor.settled = m.floor.state == held || m.floor.state == lost
+		m.floor.settled = m.floor.state >= held
+	case Suspended:
+		m.suspend()
+	case Restored:
+		m.restore()
 	case Closed:
 		m.closed()
 	case Passed:
@@ -130,12 +153,23 @@ func (m *Machine) take(e Event) {
 
 // advance does what is due as things stand.
 func (m *Machine) advance() {
+	if m.suspended {
+		m.conclude()
+		return
+	}
 	m.contend()
 	m.finalize()
 	m.conclude()
-	if m.phase == open {
+	if m.phase == open && !m.suspended {
 		m.answer()
 		m.prompt()
+	}
+}
+
+// begin opens the conversation, or leaves that to the end of a suspension.
+func (m *Machine) begin() {
+	if m.owed = Opening; !m.suspended {
+		m.start(Opening)
 	}
 }
 

@@ -3,6 +3,7 @@ package dialog
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,12 +24,21 @@ type world struct {
 	live      TurnID // of the reply that runs; 0 for none
 	newest    TurnID
 	speaking  bool
-	finals    int        // that recognition owes
-	awaited   bool       // none has come since the newest Finalize
-	finalized media.Tick // when that was
+	finals    []*worldFinal // that recognition owes
+	awaited   bool          // none has come since the newest Finalize
+	finalized media.Tick    // when that was
+	turns     int           // of the caller's
 	held      bool
 	settled   bool
 	queue     []*worldClip
+	dying     *worldClip // what was being played when the machine was suspended, until that is settled
+
+	suspended bool
+	restored  media.Tick
+	pausing   TurnID // its reply wants the recording paused
+	truth     TurnID // tells that the agent is a machine
+	doubt     bool   // which the caller has asked, and has yet to be told
+
 	said      map[TurnID][]*worldClip
 	done      map[TurnID]bool // turns in the transcript
 	cancelled map[TurnID]bool
@@ -43,6 +53,12 @@ type worldClip struct {
 	whole, lost    bool
 }
 
+// worldFinal is a final that is on its way.
+type worldFinal struct {
+	at   media.Tick // of its Finalize
+	void bool       // nobody may get its words
+}
+
 func newWorld(t *testing.T) *world {
 	return &world{
 		t: t, m: NewMachine(DefaultSettings("en")), gate: gatetest.Open(),
@@ -51,18 +67,76 @@ func newWorld(t *testing.T) *world {
 }
 
 func (w *world) step(e Event) {
-	for _, a := range w.m.Step(e) {
+	actions := w.m.Step(e)
+	if slices.ContainsFunc(actions, suspends) || w.suspended {
+		w.awaited = false
+	}
+	for _, a := range actions {
 		if w.over {
 			w.t.Fatalf("%T after the end", a)
 		}
 		w.take(a)
 	}
+	if w.suspended {
+		w.void()
+	}
+}
+
+func suspends(a Action) bool { return a == PauseRecording{} || a == Minor{} }
+
+// void makes the finals on their way void.
+func (w *world) void() {
+	for _, f := range w.finals {
+		f.void = true
+	}
+	w.awaited = false
+}
+
+// suspend stops the conversation, or goes on with it.
+func (w *world) suspend(on bool) {
+	if on {
+		w.suspended = true
+		w.step(Suspended{At: w.now})
+		if w.held {
+			w.t.Fatal("a hold in a suspension")
+		}
+		return
+	}
+	was := w.suspended
+	w.suspended = false
+	if was {
+		w.restored = w.now
+		w.void()
+	}
+	w.step(Restored{At: w.now})
+	if was && !w.suspended {
+		w.void()
+	}
+}
+
+// checkSilent checks that a suspended machine does no more than to end things.
+func (w *world) checkSilent(a Action) {
+	switch a.(type) {
+	case Hold, Drop, CancelReply, AgentTurn, Finalize, ResumeRecording, PauseRecording, Minor:
+	default:
+		if _, stage := a.(Observe); w.suspended && !stage {
+			w.t.Fatalf("%T while suspended", a)
+		}
+	}
 }
 
 // take does what the machine says, and checks that it may say so.
 func (w *world) take(a Action) {
+	w.checkSilent(a)
 	switch a := a.(type) {
+	case CallerTurn:
+		w.turns++
+	case PauseRecording, Minor:
+		w.suspended, w.pausing = true, 0
 	case StartReply:
+		if w.doubt {
+			w.t.Fatal("the caller has asked whether the agent is a machine, and is not told")
+		}
 		if w.live != 0 {
 			w.t.Fatalf("turn %d is asked for while %d is live", a.Input.Turn, w.live)
 		}
@@ -73,6 +147,7 @@ func (w *world) take(a Action) {
 		w.checkInput(a.Input)
 	case CancelReply:
 		w.cancelled[a.Turn] = true
+		w.doubt = w.doubt || a.Turn == w.truth
 		if w.live == a.Turn {
 			w.live = 0
 		}
@@ -81,6 +156,7 @@ func (w *world) take(a Action) {
 			w.t.Fatalf("a sentence of turn %d, which is over", a.Turn)
 		}
 		w.newest = a.Turn
+		w.checkTruth(a)
 		c := &worldClip{id: a.Clip, text: a.Text, length: media.Tick(len(a.Text)) * media.TickRate / 15}
 		w.queue = append(w.queue, c)
 		w.said[a.Turn] = append(w.said[a.Turn], c)
@@ -88,25 +164,39 @@ func (w *world) take(a Action) {
 		if w.held {
 			w.t.Fatal("a second hold")
 		}
-		w.held, w.settled = true, false
+		w.held, w.settled, w.dying = true, false, nil
 	case Resume, Drop:
 		if !w.held {
 			w.t.Fatalf("%T without a hold", a)
 		}
 		w.held = false
 		if _, drop := a.(Drop); drop {
+			if len(w.queue) > 0 && !w.settled {
+				w.dying = w.queue[0]
+			}
 			w.queue = nil
 		}
 	case Finalize:
 		if w.awaited && w.now-w.finalized < finalLost {
 			w.t.Fatal("a second finalize before the final")
 		}
-		w.finals++
+		w.finals = append(w.finals, &worldFinal{at: w.now})
 		w.awaited, w.finalized = true, w.now
 	case AgentTurn:
 		w.checkTurn(a)
 	case End:
 		w.over = true
+	}
+}
+
+// checkTruth keeps account of who has been told that the agent is a machine.
+func (w *world) checkTruth(s Say) {
+	set := DefaultSettings("en")
+	switch s.Text {
+	case set.Truth:
+		w.truth, w.doubt = s.Turn, false
+	case set.Farewell:
+		w.doubt = false // there is no voice to tell it with
 	}
 }
 
@@ -128,6 +218,9 @@ func (w *world) checkInput(in Input) {
 	if (in.Kind == Said || in.Kind == Keyed) && in.Said.String() == "" {
 		w.t.Fatal("an input without words")
 	}
+	if strings.Contains(in.Words(), worldDoubt) {
+		w.t.Fatal("the replier is to say whether it is a machine")
+	}
 }
 
 // checkTurn checks that a turn in the transcript is what was played.
@@ -136,6 +229,9 @@ func (w *world) checkTurn(a AgentTurn) {
 		w.t.Fatalf("turn %d is in the transcript twice", a.Turn)
 	}
 	w.done[a.Turn] = true
+	if a.Turn == w.truth {
+		w.truth = 0
+	}
 	w.heard = append(w.heard, a.Text)
 	var texts []string
 	most := 0
@@ -163,6 +259,12 @@ func (w *world) checkTurn(a AgentTurn) {
 
 // play plays more of the first clip.
 func (w *world) play(length media.Tick) {
+	if c := w.dying; c != nil {
+		before := c.offset
+		c.offset = min(c.length-1, c.offset+length)
+		w.step(Played{At: w.now, Clip: c.id, From: w.now - (c.offset - before), Offset: c.offset, Length: c.length})
+		return
+	}
 	if len(w.queue) == 0 || w.held && w.settled {
 		return
 	}
@@ -177,15 +279,17 @@ func (w *world) play(length media.Tick) {
 	w.step(e)
 }
 
+const worldDoubt = "are you a machine"
+
 var worldWords = []string{"", "yes", "mhm", "I want a table", "my number is", "stop", "okay yeah"}
 
 // do lets one thing happen.
 func (w *world) do(op, arg byte) {
 	heard := func() consent.Heard {
-		h, _ := w.gate.Heard(max(0, w.now-9600), w.now, worldWords[int(arg)%len(worldWords)])
+		h, _ := w.gate.Heard(max(w.restored, w.now-9600), w.now, worldWords[int(arg)%len(worldWords)])
 		return h
 	}
-	switch op % 18 {
+	switch op % 22 {
 	case 0, 1, 2:
 		for range arg%64 + 1 {
 			w.now += media.FrameTicks
@@ -204,15 +308,9 @@ func (w *world) do(op, arg byte) {
 	case 5:
 		w.step(Words{At: w.now, Said: heard()})
 	case 6:
-		if w.finals > 0 {
-			w.finals--
-			w.awaited = false
-			w.step(Words{At: w.now, Said: heard(), Final: true})
-		}
+		w.final(arg)
 	case 7:
-		digit := "0123456789*#"[arg%12]
-		h, _ := w.gate.Heard(w.now, w.now, string(digit))
-		w.step(Key{At: w.now, Said: h, Digit: digit})
+		w.key("0123456789*#"[arg%12])
 	case 8, 9:
 		w.reply(arg)
 	case 10, 11, 12:
@@ -221,11 +319,12 @@ func (w *world) do(op, arg byte) {
 		if len(w.queue) > 0 && w.queue[0].offset == 0 {
 			c := w.queue[0]
 			w.queue, c.lost = w.queue[1:], true
+			w.doubt = w.doubt || c.text == DefaultSettings("en").Truth
 			w.step(SpeakFailed{At: w.now, Clip: c.id, Err: errors.New("lost")})
 		}
 	case 14:
-		if w.held && !w.settled {
-			w.settled = true
+		if (w.held || w.dying != nil) && !w.settled {
+			w.settled, w.dying = true, nil
 			w.step(HoldSettled{At: w.now})
 		}
 	case 16:
@@ -234,6 +333,12 @@ func (w *world) do(op, arg byte) {
 		}
 	case 17:
 		w.step(Stirred{At: w.now})
+	case 18, 19:
+		w.suspend(op%22 == 18)
+	case 20, 21:
+		if typed := op%22 == 20; typed || len(w.finals) > 0 {
+			w.ask(typed)
+		}
 	case 15: // something of an old turn
 		turn := TurnID(arg % 8)
 		if turn != w.live {
@@ -243,12 +348,81 @@ func (w *world) do(op, arg byte) {
 	}
 }
 
+// final lets recognition answer the oldest Finalize.
+func (w *world) final(arg byte) {
+	if len(w.finals) == 0 {
+		return
+	}
+	text, before := worldWords[int(arg)%len(worldWords)], w.turns
+	f := w.pop()
+	from := max(w.restored, w.now-9600)
+	to := w.now
+	if f.void {
+		from, to = max(0, f.at-9600), f.at
+	}
+	said, _ := w.gate.Heard(from, to, text)
+	w.step(Words{At: w.now, Said: said, Final: true})
+	if heard := w.turns > before; heard != (text != "" && !f.void && !w.over) {
+		w.t.Fatalf("the final %q, void %v, is a turn: %v", text, f.void, heard)
+	}
+}
+
+func (w *world) pop() *worldFinal {
+	f := w.finals[0]
+	w.finals, w.awaited = w.finals[1:], false
+	return f
+}
+
+// ask lets the caller ask whether the agent is a machine.
+func (w *world) ask(typed bool) {
+	from, to, before := max(w.restored, w.now-9600), w.now, w.turns
+	if !typed {
+		if f := w.pop(); f.void {
+			from, to = max(0, f.at-9600), f.at
+		}
+	}
+	said, _ := w.gate.Heard(from, to, worldDoubt)
+	telling := w.truth != 0
+	e := AskedMachine{At: w.now, Said: said, Typed: typed}
+	for _, a := range w.m.Step(e) {
+		if _, turn := a.(CallerTurn); turn {
+			w.doubt = !telling
+		}
+		w.take(a)
+	}
+	if w.suspended && w.turns > before {
+		w.t.Fatal("a question is heard in a suspension")
+	}
+}
+
+// key lets the caller press one. Before a pause nobody may see it.
+func (w *world) key(digit byte) {
+	before, secret := w.turns, w.pausing != 0 && w.pausing == w.newest && !w.done[w.newest] && !w.cancelled[w.newest]
+	h, _ := w.gate.Heard(w.now, w.now, string(digit))
+	w.step(Key{At: w.now, Said: h, Digit: digit})
+	if secret && w.turns > before {
+		w.t.Fatal("a key is seen that is meant for a pause")
+	}
+}
+
 // reply lets the replier yield something.
 func (w *world) reply(arg byte) {
 	if w.live == 0 {
 		return
 	}
 	turn := w.live
+	switch arg / 8 {
+	case 1:
+		w.pausing = turn
+		w.step(Replied{At: w.now, Turn: turn, Part: Part{Pause: true}})
+		return
+	case 2:
+		w.step(Replied{At: w.now, Turn: turn, Part: Part{Minor: true}})
+		return
+	case 3:
+		w.step(Replied{At: w.now, Turn: turn, Part: Part{Resume: true}})
+		return
+	}
 	switch arg % 8 {
 	case 0:
 		w.live = 0
@@ -269,14 +443,21 @@ func (w *world) reply(arg byte) {
 // find its way to the goodbye.
 func (w *world) settleDown() {
 	w.do(4, 0)
-	for range 120 * 50 {
+	frames := 120 * 50
+	for _, c := range w.queue {
+		frames += int(c.length / media.FrameTicks)
+	}
+	for range frames {
 		if w.over {
 			return
 		}
 		w.do(0, 0)
 		w.do(14, 0)
-		if w.finals > 0 {
+		if len(w.finals) > 0 {
 			w.do(6, 0)
+		}
+		if w.suspended {
+			w.suspend(false)
 		}
 		if w.live != 0 {
 			w.reply(6)
@@ -288,6 +469,9 @@ func (w *world) settleDown() {
 }
 
 func (w *world) run(data []byte) {
+	if len(data) > 0 && data[0]%16 == 0 {
+		w.suspend(true)
+	}
 	w.step(Opened{At: w.now})
 	for i := 0; i+1 < len(data); i += 2 {
 		if len(data)%2 == 1 && i == len(data)/4*2 && !w.over { // hang up half-way
@@ -310,11 +494,18 @@ func TestProperties(t *testing.T) {
 		for i := range data {
 			data[i] = byte(random.Uint32())
 		}
-		newWorld(t).run(data)
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
-		}
+		runSeed(t, seed, data)
 	}
+}
+
+// runSeed prints the seed when the call breaks a promise.
+func runSeed(t *testing.T, seed uint64, data []byte) {
+	defer func() {
+		if t.Failed() {
+			t.Logf("seed %d", seed)
+		}
+	}()
+	newWorld(t).run(data)
 }
 
 func FuzzMachine(f *testing.F) {

@@ -25,7 +25,12 @@ type reply struct {
 	withheld []Part // sentences that wait until it is clear whose turn it is
 	asides   []consent.Heard
 
+	truth bool      // it tells the caller that the agent is a machine
+	then  InputKind // what is owed when it was heard
+
 	expect   Expect
+	pause    bool // the recording, when all has been played
+	resume   bool
 	end      bool
 	reason   Reason
 	transfer string
@@ -63,8 +68,14 @@ func (r *reply) current() *clip {
 	return &r.clips[i]
 }
 
+// farewell reports whether it ends the call for want of a caller or of words.
+func (r *reply) farewell() bool { return r.kind == 0 && r.end }
+
 // complete reports whether everything was said and played.
 func (r *reply) complete() bool { return !r.live && len(r.withheld) == 0 && r.current() == nil }
+
+// pausing reports whether the recording will be paused after it.
+func (r *reply) pausing() bool { return r != nil && r.pause && !r.cut }
 
 // audible reports whether any of it was played.
 func (r *reply) audible() bool {
@@ -98,10 +109,15 @@ func (r *reply) span() (from, to media.Tick) {
 // replied takes a part of the reply.
 func (m *Machine) replied(p Part) {
 	r := m.reply
+	if p.Minor {
+		m.minor()
+		return
+	}
 	if p.Answer != nil {
 		m.act(Note{Answer: *p.Answer})
 	}
 	r.expect = p.Expect
+	r.pause, r.resume = r.pause || p.Pause, r.resume || p.Resume
 	if p.End {
 		r.end, r.reason, r.transfer = true, Completed, p.Transfer
 		if p.Transfer != "" {
@@ -163,7 +179,7 @@ func (m *Machine) conclude() {
 	case r == nil:
 		return
 	case r.cut:
-		if m.floor.state == lost && !m.floor.settled {
+		if m.floor.state >= lost && !m.floor.settled {
 			return
 		}
 		if m.floor.state == lost {
@@ -186,10 +202,13 @@ func (m *Machine) conclude() {
 	switch {
 	case r.end:
 		m.end(r.reason, r.transfer)
-	case heard == "":
+	case heard == "" && (len(r.clips) > 0 || !r.pause):
 		m.apologise()
 	case r.kind != 0:
 		m.failures = 0
+		if r.pause {
+			m.pause()
+		}
 	}
 }
 
@@ -199,26 +218,31 @@ func (m *Machine) conclude() {
 func (m *Machine) commit(interrupted bool) (heard string) {
 	r := m.reply
 	m.reply, m.floor = nil, floor{}
+	if r.resume {
+		m.act(ResumeRecording{})
+	}
 	m.quiet.since, m.quiet.wait = m.now, media.TicksIn(m.set.SilenceAfter)
 	heard = r.text()
+	m.untold = m.untold || r.truth && (interrupted || heard == "")
 	if heard == "" {
 		return ""
 	}
 	from, to := r.span()
 	m.act(AgentTurn{Turn: r.turn, From: from, To: to, Text: heard, Interrupted: interrupted})
 	m.lines = append(m.lines, Line{Agent: heard})
-	m.expect, m.owed = r.expect, 0
+	m.expect, m.owed = r.expect, r.then
 	m.quiet.since = to
 	return heard
 }
 
 // apologise speaks for a replier or a voice that failed; the second time in a
-// row it ends the call.
+// row it ends the call. The truth is tried again instead.
 func (m *Machine) apologise() {
 	m.failures++
-	if m.failures == 1 {
+	switch {
+	case m.failures > 1:
+		m.sayOwn(m.set.Farewell, ReplyLost)
+	case !m.untold:
 		m.sayOwn(m.set.Apology, "")
-		return
 	}
-	m.sayOwn(m.set.Farewell, ReplyLost)
 }

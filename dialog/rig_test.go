@@ -22,14 +22,19 @@ import (
 //	100 answer KEY           a part with an answer
 //	100 expect digits|key    a part that asks for them
 //	100 bye [NUMBER]         a part that ends the call
+//	100 pauses | resumes     a part that does that to the recording
+//	100 minor                a part that says so
 //	120 done | fail          the reply's end
 //	900 played 1 500/1000    clip 1 up to 500 of 1000 ms; "!" when that is all
 //	900 unsaid 1             clip 1 could not be made
 //	950 speech               the caller has spoken for 100 ms
 //	990 quiet                the caller fell silent
 //	995 partial TEXT | final [TEXT]
+//	995 final<900 TEXT       words that were said by 900
 //	999 key 5
 //	999 typed TEXT | stirred
+//	999 asked TEXT           whether the agent is a machine; asked! is typed
+//	999 suspend | restore
 //	999 settled | close | pass
 type rig struct {
 	t        *testing.T
@@ -79,6 +84,14 @@ func (r *rig) event(name, rest string) Event {
 		}
 		return Replied{At: at, Turn: TurnID(n), Part: Part{Sentence: rest, Protected: what == "part!"}}
 	}
+	if what, by, ok := strings.Cut(name, "<"); ok {
+		to, err := strconv.Atoi(by)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		said, _ := r.gate.Heard(ms(to-200), ms(to), rest)
+		return Words{At: at, Said: said, Final: what == "final", Confidence: 0.9}
+	}
 	switch name {
 	case "open":
 		return Opened{At: at}
@@ -92,6 +105,14 @@ func (r *rig) event(name, rest string) Event {
 		return Key{At: at, Said: r.mint(rest), Digit: rest[0]}
 	case "typed":
 		return Typed{At: at, Said: r.mint(rest)}
+	case "asked", "asked!":
+		return AskedMachine{At: at, Said: r.mint(rest), Typed: name == "asked!", Confidence: 0.9}
+	case "suspend":
+		return Suspended{At: at}
+	case "restore":
+		return Restored{At: at}
+	case "pauses", "resumes", "minor":
+		return Replied{At: at, Turn: r.turn, Part: Part{Pause: name == "pauses", Resume: name == "resumes", Minor: name == "minor"}}
 	case "stirred":
 		return Stirred{At: at}
 	case "part", "part!":
@@ -165,6 +186,10 @@ func describe(a Action) string {
 			return fmt.Sprintf("ask %d silent %d%s", in.Turn, in.Silence, describeLines(in.History))
 		case Keyed:
 			return fmt.Sprintf("ask %d keyed %q%s", in.Turn, in.Words(), describeLines(in.History))
+		case Again:
+			return fmt.Sprintf("ask %d again%s", in.Turn, describeLines(in.History))
+		case Resumed:
+			return fmt.Sprintf("ask %d resumed%s", in.Turn, describeLines(in.History))
 		}
 		return fmt.Sprintf("ask %d said %q%s", in.Turn, in.Words(), describeLines(in.History))
 	case CancelReply:
@@ -195,6 +220,12 @@ func describe(a Action) string {
 		return fmt.Sprintf("agent %d [%d-%d] %s%s", a.Turn, a.From.Duration().Milliseconds(), a.To.Duration().Milliseconds(), a.Text, cut)
 	case Note:
 		return "note " + a.Answer.Key
+	case PauseRecording:
+		return "pause recording"
+	case ResumeRecording:
+		return "resume recording"
+	case Minor:
+		return "minor"
 	case Observe:
 		return fmt.Sprintf("%s %d", a.Stage, a.Took.Duration().Milliseconds())
 	case End:

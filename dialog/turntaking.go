@@ -1,6 +1,9 @@
 package dialog
 
-import "sidetone/media"
+import (
+	"sidetone/consent"
+	"sidetone/media"
+)
 
 // finalLost is how long a final may take. One that has not come by then is
 // taken as empty, so that a recogniser in trouble leaves nobody in silence.
@@ -19,6 +22,10 @@ type ear struct {
 	finalized  media.Tick // when it was asked for
 	length     media.Tick // of the speech that it is of
 	overtaken  bool       // the caller pressed keys instead: the turn's words are not to be answered
+
+	unwanted  int        // finals on their way that a suspension has made void
+	dismissed media.Tick // when the newest of them was asked for
+	deaf      media.Tick // the end of the newest suspension: what was said before is void
 }
 
 // busy reports whether the caller's turn may still go on.
@@ -88,21 +95,34 @@ func (m *Machine) takeWords() {
 	m.act(Finalize{At: m.now})
 }
 
+// final takes that a final has come, and reports whether it is for the agent.
+func (m *Machine) final(said consent.Heard) bool {
+	e := &m.ear
+	if m.suspended || e.void(said, m.now) {
+		e.unwanted = max(0, e.unwanted-1)
+		return false
+	}
+	e.unwanted = 0 // finals come in order
+	if e.finalizing {
+		m.observe(StageSTT, e.finalized)
+	}
+	e.answered()
+	return true
+}
+
 // words takes what recognition made of the caller's turn.
 func (m *Machine) words(e Words) {
 	if !e.Final {
 		// Until the final has come, partials are of the turn that it ends.
-		if !m.ear.finalizing {
+		if !m.ear.finalizing && !m.ear.void(e.Said, m.now) {
 			m.ear.partial = e.Said.String()
 		}
 		return
 	}
-	overtaken := m.ear.overtaken
-	if m.ear.finalizing {
-		m.observe(StageSTT, m.ear.finalized)
+	overtaken, said := m.ear.overtaken, e.Said.String()
+	if !m.final(e.Said) {
+		return
 	}
-	m.ear.answered()
-	said := e.Said.String()
 	if len(wordsOf(said)) == 0 {
 		m.misheard()
 		return
@@ -123,6 +143,8 @@ func (m *Machine) words(e Words) {
 func (m *Machine) answer() {
 	switch {
 	case m.reply != nil:
+	case m.untold:
+		m.tell()
 	case len(m.keys) > 0:
 		m.answerKeys()
 	case m.ear.busy():

@@ -53,7 +53,7 @@ func (a *Agent) validate() error {
 	if a.Silence.Reprompts < 0 || a.Silence.Reprompts > 10 {
 		f.add("silence.reprompts", "%d is not between 0 and 10", a.Silence.Reprompts)
 	}
-	for path, text := range map[string]string{"silence.goodbye": a.Silence.Goodbye, "apology": a.Apology, "farewell": a.Farewell} {
+	for path, text := range map[string]string{"silence.goodbye": a.Silence.Goodbye, "apology": a.Apology, "farewell": a.Farewell, "truth": a.Truth} {
 		if strings.TrimSpace(text) == "" {
 			f.add(path, "a text is needed")
 		}
