@@ -152,6 +152,14 @@ func (g *gateway) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input) 
 	return out, err
 }
 
+func (g *gateway) ListObjectVersions(ctx context.Context, in *s3.ListObjectVersionsInput) (s3response.ListVersionsResult, error) {
+	name := in.Bucket
+	in.Bucket = g.in(in.Bucket)
+	out, err := g.files.ListObjectVersions(ctx, in)
+	out.Name = name
+	return out, err
+}
+
 func (g *gateway) DeleteObject(ctx context.Context, in *s3.DeleteObjectInput) (*s3.DeleteObjectOutput, error) {
 	in.Bucket = g.in(in.Bucket)
 	return g.files.DeleteObject(ctx, in)
