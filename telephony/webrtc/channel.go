@@ -32,6 +32,10 @@ const (
 	maxStat  = 10 * time.Second
 )
 
+// choices are all that a page may choose. What may be chosen when, and whether
+// the message is the one that counts, is the call's to say.
+var choices = []telephony.Choice{telephony.Agree, telephony.Unrecorded, telephony.Delete, telephony.Again}
+
 // message is a message of the page.
 type message struct {
 	kind  string
@@ -88,8 +92,7 @@ func (m *message) choose(b []byte) (bad string) {
 	if json.Unmarshal(b, &body) != nil {
 		return badJSON
 	}
-	known := body.Choice == telephony.Agree || body.Choice == telephony.Unrecorded
-	if !known || len(body.Message) > maxID || clean(body.Message) != body.Message {
+	if !slices.Contains(choices, body.Choice) || len(body.Message) > maxID || clean(body.Message) != body.Message {
 		return badChoice
 	}
 	m.event = telephony.Event{Kind: telephony.Chose, Choice: body.Choice, Text: body.Message}

@@ -24,6 +24,13 @@ func TestParseMessage(t *testing.T) {
 	}{
 		"agree":             {`{"type":"choose","choice":"agree","message":"9f"}`, e(telephony.Event{Kind: telephony.Chose, Choice: telephony.Agree, Text: "9f"}), ""},
 		"unrecorded":        {`{"type":"choose","choice":"unrecorded","message":""}`, e(telephony.Event{Kind: telephony.Chose, Choice: telephony.Unrecorded}), ""},
+		"delete":            {`{"type":"choose","choice":"delete","message":"9f"}`, e(telephony.Event{Kind: telephony.Chose, Choice: telephony.Delete, Text: "9f"}), ""},
+		"again":             {`{"type":"choose","choice":"again","message":"9f"}`, e(telephony.Event{Kind: telephony.Chose, Choice: telephony.Again, Text: "9f"}), ""},
+		"again, of nothing": {`{"type":"choose","choice":"again","message":""}`, e(telephony.Event{Kind: telephony.Chose, Choice: telephony.Again}), ""},
+		"again, no message": {`{"type":"choose","choice":"again"}`, e(telephony.Event{Kind: telephony.Chose, Choice: telephony.Again}), ""},
+		"in capitals":       {`{"type":"choose","choice":"Delete","message":"9f"}`, telephony.Event{}, badChoice},
+		"an outcome":        {`{"type":"choose","choice":"withdrawn","message":"9f"}`, telephony.Event{}, badChoice},
+		"several choices":   {`{"type":"choose","choice":["delete"],"message":"9f"}`, telephony.Event{}, badJSON},
 		"no choice":         {`{"type":"choose","message":"9f"}`, telephony.Event{}, badChoice},
 		"another choice":    {`{"type":"choose","choice":"maybe","message":"9f"}`, telephony.Event{}, badChoice},
 		"long id":           {`{"type":"choose","choice":"agree","message":"` + strings.Repeat("9", 129) + `"}`, telephony.Event{}, badChoice},
@@ -84,7 +91,8 @@ func TestParseStats(t *testing.T) {
 // FuzzMessage holds whatever a page sends against what an event may hold.
 func FuzzMessage(f *testing.F) {
 	for _, seed := range []string{
-		`{"type":"choose","choice":"agree","message":"9f"}`, `{"type":"text","text":"a\u0000\ud800b"}`, `{"type":"typing"}`,
+		`{"type":"choose","choice":"agree","message":"9f"}`, `{"type":"choose","choice":"delete","message":"9f"}`, `{"type":"choose","choice":"again"}`,
+		`{"type":"text","text":"a\u0000\ud800b"}`, `{"type":"typing"}`,
 		`{"type":"key","digit":"5"}`, `{"type":"about","field":"email","text":"a@b"}`, `{"type":"mute","on":true}`,
 		`{"type":"stats","jitter_buffer_ms":42.5,"rtt_ms":1e9}`, `{"type":"bye"}`, `{"TYPE":"text","TEXT":"x"}`, `[[[[`, "\xff",
 	} {
@@ -119,7 +127,7 @@ func FuzzMessage(f *testing.F) {
 		case telephony.DTMF:
 			right = strings.IndexByte("0123456789*#", e.Digit) >= 0
 		case telephony.Chose:
-			right = len(e.Text) <= maxID && (e.Choice == telephony.Agree || e.Choice == telephony.Unrecorded)
+			right = len(e.Text) <= maxID && strings.Contains("|agree|unrecorded|delete|again|", "|"+string(e.Choice)+"|")
 		case telephony.Muted, telephony.Unmuted, telephony.Typing:
 			right = length == 0
 		default:
@@ -198,7 +206,9 @@ func TestShow(t *testing.T) {
 		{telephony.Question{Message: "9f", Language: "de", Parts: []telephony.QuestionPart{{Kind: "notice", Text: "<Wir> & Sie"}}, Choices: []telephony.Choice{telephony.Agree}},
 			`{"type":"consent","message":"9f","language":"de","parts":[{"kind":"notice","text":"<Wir> & Sie"}],"choices":["agree"]}`},
 		{telephony.Question{}, `{"type":"consent","message":"","language":"","parts":[],"choices":[]}`},
-		{telephony.Settled{Outcome: "granted", Recording: true}, `{"type":"consent_settled","outcome":"granted","recording":true,"transcript":false}`},
+		{telephony.Settled{Outcome: "granted", Recording: true}, `{"type":"consent_settled","outcome":"granted","recording":true,"transcript":false,"choices":[]}`},
+		{telephony.Settled{Outcome: "paused", Choices: []telephony.Choice{telephony.Unrecorded, telephony.Delete}},
+			`{"type":"consent_settled","outcome":"paused","recording":false,"transcript":false,"choices":["unrecorded","delete"]}`},
 		{telephony.State{State: telephony.Thinking}, `{"type":"state","state":"thinking"}`},
 		{telephony.Caption{ID: 3, Text: "hi", Final: true, How: "spoken", From: 480, To: 48016}, `{"type":"caption","id":3,"text":"hi","final":true,"how":"spoken","from":0.01,"to":1}`},
 		{telephony.Saying{Turn: 1, Clip: 2, Text: "One two", Played: 1}, `{"type":"saying","turn":1,"clip":2,"text":"One two","played":1,"done":false}`},
@@ -232,6 +242,13 @@ func TestTypesAreDocumented(t *testing.T) {
 		documented[m[1]] = true
 	}
 	delete(documented, "type") // the table's head
+	_, row, _ := strings.Cut(page, "\n| `choose` |")
+	row, _, _ = strings.Cut(row, "\n")
+	for _, choice := range choices {
+		if !strings.Contains(row, "`"+string(choice)+"`") {
+			t.Errorf("the choice %s is not documented", choice)
+		}
+	}
 	for kind := range documented {
 		if m, _ := parseMessage([]byte(`{"type":"` + kind + `"}`)); m.kind != kind {
 			t.Errorf("%s is documented, and not known", kind)

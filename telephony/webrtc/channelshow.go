@@ -41,11 +41,10 @@ func marshalShow(s telephony.Show) ([]byte, error) {
 		if s.Parts == nil {
 			s.Parts = []telephony.QuestionPart{}
 		}
-		if s.Choices == nil {
-			s.Choices = []telephony.Choice{}
-		}
+		s.Choices = listed(s.Choices)
 		return marshal("consent", s)
 	case telephony.Settled:
+		s.Choices = listed(s.Choices)
 		return marshal("consent_settled", s)
 	case telephony.State:
 		return marshal("state", s)
@@ -63,6 +62,14 @@ func marshalShow(s telephony.Show) ([]byte, error) {
 		return marshal("over", s)
 	}
 	return nil, fmt.Errorf("%w: %T", errShowKind, s)
+}
+
+// listed is a list of choices that the page has as a list, also when it is empty.
+func listed(choices []telephony.Choice) []telephony.Choice {
+	if choices == nil {
+		return []telephony.Choice{}
+	}
+	return choices
 }
 
 // marshal writes a struct that has fields as a message of a type.
