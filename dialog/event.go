@@ -79,7 +79,8 @@ type (
 	// Suspended: the conversation stops until Restored, such as for a question of
 	// consent. What the agent says is cut, and the caller is not listened to.
 	Suspended struct{ At media.Tick }
-	// Restored: the conversation goes on after Suspended, PauseRecording or Minor.
+	// Restored: the conversation goes on after Suspended, PauseRecording or Minor. The
+	// caller counts as silent until SpeechStarted, also when their speech goes on.
 	Restored struct{ At media.Tick }
 	// Passed: time went by (every 20 ms).
 	Passed struct{ At media.Tick }

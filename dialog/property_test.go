@@ -112,6 +112,9 @@ func (w *world) suspend(on bool) {
 	if was && !w.suspended {
 		w.void()
 	}
+	if was && w.speaking {
+		w.step(SpeechStarted{At: w.now, From: max(0, w.now-4608)})
+	}
 }
 
 // checkSilent checks that a suspended machine does no more than to end things.

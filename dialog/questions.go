@@ -57,6 +57,9 @@ type Question struct {
 	Next    string   `yaml:"next"`  // the key of a later question, or goodbye; empty for the next one
 	Confirm bool     `yaml:"confirm"`
 
+	Sensitive bool `yaml:"sensitive"` // digits: keyed in while the recording is paused; nobody sees the answer
+	Adult     int  `yaml:"adult"`     // number: the age below which the caller is a child; 0 when it is no question of age
+
 	Optional bool   `yaml:"optional"` // the caller may skip it, or not know
 	Attempts int    `yaml:"attempts"` // instead of the script's
 	GiveUp   GiveUp `yaml:"give_up"`  // instead of the script's

@@ -49,7 +49,7 @@ func (m *Machine) restore() {
 	if m.reply != nil {
 		m.commit(true) // what was not reported by now was not played
 	}
-	m.ear.deaf = m.now
+	m.ear.deaf, m.ear.speaking = m.now, false
 	if m.ear.open {
 		m.dismiss()
 	}

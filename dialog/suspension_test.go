@@ -339,26 +339,46 @@ func TestVoidTurns(t *testing.T) {
 		`},
 		{"speech that goes on after it", spoken + `
 			6000 restore
+			6000 speech
 			6100 final<2500 My card is
 			6100 final<6000 four one one
 			6200 quiet
 			6700 final Fine.
 		`, spokenTrace + `
 			6000 finalize
+			6000 ask 2 again | A: How are you?
 			6660 finalize
 			6700 caller Fine.
-			6700 ask 2 said "Fine." | A: How are you?
+			6700 cancel 2
+			6700 ask 3 said "Fine." | A: How are you?
 		`},
 		{"speech that goes on after it, of which nothing is understood", spoken + `
 			6000 restore
+			6000 speech
 			6100 final
 			6100 final
+			6100 part So?
 			6200 quiet
+			6600 pass
 			6700 final
 		`, spokenTrace + `
 			6000 finalize
+			6000 ask 2 again | A: How are you?
+			6560 say 2.2 So?
 			6660 finalize
-			6700 ask 2 again | A: How are you?
+		`},
+		{"speech whose end nobody has told", spoken + `
+			6000 restore
+			6100 part So?
+			6100 done
+			6600 played 2 500/500!
+			13600 pass
+		`, spokenTrace + `
+			6000 finalize
+			6000 ask 2 again | A: How are you?
+			6100 say 2.2 So?
+			6600 agent 2 [6100-6600] So?
+			13600 ask 3 silent 1 | A: How are you? | A: So?
 		`},
 	}
 	for _, test := range tests {

@@ -74,6 +74,44 @@ func (q *Question) validate(f *faults, path string) {
 		f.add(path+".min", "is above max")
 	}
 	q.checkDigits(f, path)
+	q.checkSensitive(f, path)
+	q.checkAdult(f, path)
+}
+
+// checkSensitive checks a question whose answer nobody sees.
+func (q *Question) checkSensitive(f *faults, path string) {
+	if !q.Sensitive {
+		return
+	}
+	if q.Kind != KindDigits {
+		f.add(path+".sensitive", "only for kind %s: such an answer is keyed in", KindDigits)
+	}
+	if q.Confirm {
+		f.add(path+".confirm", "nobody sees an answer that is sensitive, so it can not be read back")
+	}
+}
+
+// checkAdult checks a question of age. Any age must be understood, so it has no
+// lower bound but zero.
+func (q *Question) checkAdult(f *faults, path string) {
+	switch {
+	case q.Adult == 0:
+		return
+	case q.Kind != KindNumber:
+		f.add(path+".adult", "only for kind %s", KindNumber)
+		return
+	case q.Adult < 1 || q.Adult > 25:
+		f.add(path+".adult", "%d is not between 1 and 25", q.Adult)
+	}
+	if q.Max != nil && *q.Max < float64(q.Adult) {
+		f.add(path+".max", "no adult could answer: it is below adult")
+	}
+	if q.Min == nil {
+		q.Min = new(float64)
+	}
+	if *q.Min > 0 {
+		f.add(path+".min", "must be 0 or left out: of a child's answer the age has to be understood, too")
+	}
 }
 
 func (q *Question) checkChoices(f *faults, path string) {
@@ -129,6 +167,10 @@ func (s *Script) checkBranches(f *faults, path string, i int) {
 	n := slices.IndexFunc(s.Questions[:i], func(e Question) bool { return e.Key == q.When.Key })
 	if n < 0 {
 		f.add(path+".when.key", "%q is no earlier question", q.When.Key)
+		return
+	}
+	if s.Questions[n].Sensitive {
+		f.add(path+".when.key", "nobody sees the answer to %q", q.When.Key)
 		return
 	}
 	if len(q.When.Is) == 0 {

@@ -75,7 +75,7 @@ func (r *Replier) Reply(ctx context.Context, in dialog.Input) iter.Seq2[dialog.P
 		for range rounds {
 			asked, err := r.round(ctx, &request, t)
 			switch {
-			case t.gone:
+			case t.gone, t.minor:
 				return
 			case err != nil:
 				yield(dialog.Part{}, err)
@@ -83,7 +83,7 @@ func (r *Replier) Reply(ctx context.Context, in dialog.Input) iter.Seq2[dialog.P
 			case t.end:
 				t.finish()
 				return
-			case t.said:
+			case t.said, t.pause:
 				return
 			case !asked:
 				yield(dialog.Part{}, ErrEmpty)
@@ -176,6 +176,8 @@ type turn struct {
 
 	said     bool   // something was said
 	gone     bool   // nobody listens any more
+	minor    bool   // the caller is a child
+	pause    bool   // the recording will be paused
 	end      bool   // the model has ended the call
 	transfer string // to this number
 }

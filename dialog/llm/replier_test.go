@@ -341,6 +341,8 @@ func TestRequest(t *testing.T) {
 		"opening": {dialog.Input{Kind: dialog.Opening}, []Role{System, User}, "(The call begins.)\n(Greet the caller.)"},
 		"said":    {dialog.Input{Kind: dialog.Said, Said: heard(t, "Anna"), History: history}, []Role{System, User, Assistant, User, Assistant, User}, "Anna"},
 		"keyed":   {dialog.Input{Kind: dialog.Keyed, Said: heard(t, "12"), History: history}, []Role{System, User, Assistant, User, Assistant, User}, "(The caller pressed the keys 12.)"},
+		"again":   {dialog.Input{Kind: dialog.Again, History: history[:2]}, []Role{System, User, Assistant, User}, "Hi,\n(The telephone system spoke in between. Go on where you were: if you had asked something, ask it again in few words.)"},
+		"resumed": {dialog.Input{Kind: dialog.Resumed, History: history[:1]}, []Role{System, User, Assistant, User}, "(The caller has entered it, and nobody saw it. Go on.)"},
 		"silent":  {dialog.Input{Kind: dialog.Silent, Silence: 2, History: history[:2]}, []Role{System, User, Assistant, User}, "Hi,\n(The caller has been silent, 2 in a row. Ask again in other words.)"},
 	} {
 		request := New(Options{Agent: &agent}).request(c.in)
@@ -353,12 +355,16 @@ func TestRequest(t *testing.T) {
 		if request.Model != "m" || *request.Temperature != .2 || request.MaxTokens != 99 || !strings.HasPrefix(request.Messages[0].Text, "Be kind.") {
 			t.Errorf("%s: the agent's settings are lost: %+v", name, request)
 		}
-		if len(request.Tools) != 1 || request.Tools[0].Name != endCall {
+		if len(request.Tools) != 2 || request.Tools[0].Name != endCall || request.Tools[1].Name != callerMinor {
 			t.Errorf("%s: tools without goals and transfers: %v", name, request.Tools)
 		}
 	}
-	if tools := replier(nil).tools(); len(tools) != 3 {
+	if tools := replier(nil).tools(); len(tools) != 4 {
 		t.Errorf("%d tools with goals and transfers", len(tools))
+	}
+	agent.Pause = true
+	if tools := New(Options{Agent: &agent}).tools(); len(tools) != 4 || tools[2].Name != pauseTool || tools[3].Name != resumeTool {
+		t.Errorf("tools of an agent that may pause the recording: %v", tools)
 	}
 	long := slices.Repeat([]dialog.Line{{Agent: strings.Repeat("x", 999)}, {Caller: heard(t, "y")}}, 100)
 	total := 0
@@ -367,6 +373,61 @@ func TestRequest(t *testing.T) {
 	}
 	if total > maxHistory || total < maxHistory-1000 {
 		t.Errorf("the model is told %d bytes of history", total)
+	}
+}
+
+// TestTools checks what the tools without arguments do to a reply.
+func TestTools(t *testing.T) {
+	may := *support
+	may.Pause = true
+	for name, c := range map[string]struct {
+		agent   *dialog.Agent
+		answers [][]step
+		said    []string
+		want    dialog.Part // what the other parts say together
+	}{
+		"a child": {
+			support, [][]step{append([]step{calling(callerMinor, "{}")}, says("Never mind.")...)}, nil, dialog.Part{Minor: true},
+		},
+		"a child, after words": {
+			support, [][]step{append(says("Oh. I"), calling(callerMinor, "not json"))}, []string{"Oh."}, dialog.Part{Minor: true},
+		},
+		"a pause": {
+			&may, [][]step{append(says("Your code, please."), calling(pauseTool, "{}"))}, []string{"Your code, please."}, dialog.Part{Pause: true},
+		},
+		"a pause, before words": {
+			&may, [][]step{append([]step{calling(pauseTool, "{}")}, says("Your code.")...)}, []string{"Your code."}, dialog.Part{Pause: true},
+		},
+		"a pause without a word": {&may, [][]step{{calling(pauseTool, "{}")}}, nil, dialog.Part{Pause: true}},
+		"the end of it": {
+			&may, [][]step{{calling(resumeTool, "{}")}, says("Thank you.")}, []string{"Thank you."}, dialog.Part{Resume: true},
+		},
+		"a pause that the agent may not have": {
+			support, [][]step{append(says("Your code."), calling(pauseTool, "{}"))}, []string{"Your code."}, dialog.Part{},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &fake{answers: c.answers}
+			m := NewMetrics(prometheus.NewPedanticRegistry())
+			r := New(Options{Chat: f, Agent: c.agent, Metrics: m})
+			parts, err := collect(t.Context(), r, dialog.Input{Kind: dialog.Said, Said: heard(t, "Hello?")})
+			if err != nil || len(f.requests) != len(c.answers) {
+				t.Fatalf("%d requests, %v", len(f.requests), err)
+			}
+			if got := sentences(parts); !slices.Equal(got, c.said) {
+				t.Errorf("said %q, want %q", got, c.said)
+			}
+			var got dialog.Part
+			for _, p := range parts {
+				got.Pause, got.Resume, got.Minor = got.Pause || p.Pause, got.Resume || p.Resume, got.Minor || p.Minor
+			}
+			if got != c.want {
+				t.Errorf("the parts say %+v, want %+v", got, c.want)
+			}
+			if n := testutil.ToFloat64(m.calls.WithLabelValues("unknown", "ok")); n != 0 {
+				t.Error("a tool of ours is counted as unknown")
+			}
+		})
 	}
 }
 
@@ -433,7 +494,7 @@ func FuzzArguments(f *testing.F) {
 	}
 	in := dialog.Input{Kind: dialog.Said, Said: heard(f, "Hello")}
 	f.Fuzz(func(t *testing.T, arguments string) {
-		for _, name := range []string{recordAnswer, transferCall, endCall, arguments} {
+		for _, name := range []string{recordAnswer, transferCall, endCall, callerMinor, pauseTool, resumeTool, arguments} {
 			r := replier(&fake{answers: [][]step{append(says("Ok."), calling(name, arguments))}})
 			parts, err := collect(t.Context(), r, in)
 			if err != nil || len(parts) == 0 {

@@ -18,6 +18,9 @@ const (
 	endCall      = "end_call"
 	transferCall = "transfer"
 	recordAnswer = "record_answer"
+	callerMinor  = "caller_is_minor"
+	pauseTool    = "pause_recording"
+	resumeTool   = "resume_recording"
 )
 
 // tools returns what the model may call with this agent.
@@ -30,7 +33,23 @@ func (r *Replier) tools() []Tool {
 		Name:        endCall,
 		Description: "Ends the call after what you say in this answer. Say goodbye in the same answer.",
 		Parameters:  object(map[string]any{}),
+	}, {
+		Name:        callerMinor,
+		Description: "Says that the caller is a child. It ends the conversation at once.",
+		Parameters:  object(map[string]any{}),
 	}}
+	if r.o.Agent.Pause {
+		tools = append(tools, Tool{
+			Name: pauseTool,
+			Description: "Pauses the recording after what you say in this answer, so that the caller can enter a secret on the keypad, " +
+				"ended by the hash key. Ask for it in the same answer. Nobody sees what is entered, nor do you; the recording goes on by itself.",
+			Parameters: object(map[string]any{}),
+		}, Tool{
+			Name:        resumeTool,
+			Description: "Resumes a recording that is paused, after what you say in this answer.",
+			Parameters:  object(map[string]any{}),
+		})
+	}
 	if len(r.o.Transfers) > 0 {
 		tools = append(tools, Tool{
 			Name:        transferCall,
@@ -77,6 +96,11 @@ func (r *Replier) call(t *turn, c Call) string {
 		err = r.connect(t, c.Arguments)
 	case recordAnswer:
 		err = r.record(t, c.Arguments)
+	case callerMinor:
+		t.hand(dialog.Part{Minor: true})
+		t.minor, t.left = true, 0
+	case pauseTool, resumeTool:
+		err = r.pause(t, c.Name == pauseTool)
 	default:
 		err = errUnknown
 	}
@@ -85,6 +109,16 @@ func (r *Replier) call(t *turn, c Call) string {
 		return "refused: " + err.Error()
 	}
 	return "done"
+}
+
+// pause pauses or resumes the recording.
+func (r *Replier) pause(t *turn, on bool) error {
+	if !r.o.Agent.Pause {
+		return errUnknown
+	}
+	t.pause = t.pause || on
+	t.hand(dialog.Part{Pause: on, Resume: !on})
+	return nil
 }
 
 func (r *Replier) connect(t *turn, arguments json.RawMessage) error {
@@ -183,7 +217,7 @@ func value(kind dialog.Kind, raw json.RawMessage) (any, error) {
 // describe keeps tool names out of metric labels unless they are ours.
 func describe(name string) string {
 	switch name {
-	case endCall, transferCall, recordAnswer:
+	case endCall, transferCall, recordAnswer, callerMinor, pauseTool, resumeTool:
 		return name
 	}
 	return "unknown"

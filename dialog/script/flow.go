@@ -188,17 +188,16 @@ func (i *Interview) confirmed(r *reply, words string, keys bool, said consent.He
 	i.retry(r, said, sorry)
 }
 
-// accept notes the answer and goes on.
+// accept notes the answer and goes on. It keeps nothing of a child.
 func (i *Interview) accept(r *reply) {
 	q, c := i.current(), i.state.candidate
+	if age, ok := c.value.(float64); ok && age < float64(q.Adult) {
+		r.parts = []dialog.Part{{Minor: true}}
+		return
+	}
 	i.note(r, c.value, c.said)
 	i.state.answers[q.Key] = compared(c.value)
-	thanks := pick(thankYou, i.state.thanks)
-	if len(i.script.Thanks) > 0 {
-		thanks = pick(i.script.Thanks, i.state.thanks)
-	}
-	i.state.thanks++
-	r.say(thanks)
+	i.thank(r)
 	next := q.Next
 	if q.Kind == dialog.KindChoice {
 		for _, choice := range q.Choices {
@@ -208,6 +207,16 @@ func (i *Interview) accept(r *reply) {
 		}
 	}
 	i.proceed(r, i.place(next))
+}
+
+// thank thanks for an answer, in other words each time.
+func (i *Interview) thank(r *reply) {
+	thanks := pick(thankYou, i.state.thanks)
+	if len(i.script.Thanks) > 0 {
+		thanks = pick(i.script.Thanks, i.state.thanks)
+	}
+	i.state.thanks++
+	r.say(thanks)
 }
 
 // skip goes on without an answer.

@@ -28,6 +28,9 @@ const (
 
 // keypad says how a question can be answered by keys.
 func keypad(q *dialog.Question) string {
+	if q.Sensitive {
+		return "Please enter it on your keypad, and then press the hash key."
+	}
 	switch q.Kind {
 	case dialog.KindYesNo:
 		return "You can also press one for yes, or two for no."

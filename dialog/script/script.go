@@ -29,6 +29,8 @@ type Interview struct {
 	seen   int    // lines of the history that it was given
 	said   string // what it said
 	asked  int    // where in said its question begins
+
+	entered int // the sensitive questions before this one have been answered
 }
 
 // New returns an interview for one call. The script must come from
@@ -105,6 +107,9 @@ func (i *Interview) answer(in dialog.Input) []dialog.Part {
 	if heard > 0 {
 		i.state.unasked = heard <= i.asked && !i.askedBefore()
 	}
+	if in.Kind == dialog.Resumed && i.sensitive() {
+		i.entered = i.state.question + 1
+	}
 	i.before, i.seen = i.state.clone(), len(in.History)
 	var r reply
 	switch {
@@ -113,9 +118,14 @@ func (i *Interview) answer(in dialog.Input) []dialog.Part {
 		i.proceed(&r, 0)
 	case i.state.question >= len(i.script.Questions):
 		i.goodbye(&r)
+	case i.state.question < i.entered:
+		i.thank(&r)
+		i.proceed(&r, i.place(i.current().Next))
 	case in.Kind == dialog.Silent:
 		i.nudge(&r)
-	case i.state.unasked && commandIn(in.Words()) == none:
+	case in.Kind == dialog.Again, in.Kind == dialog.Resumed:
+		i.repeat(&r)
+	case (i.state.unasked || i.sensitive()) && commandIn(in.Words()) == none:
 		i.repeat(&r) // the caller can not have answered what was not asked yet
 	default:
 		i.listen(&r, in)
@@ -149,14 +159,22 @@ func (i *Interview) heard(history []dialog.Line) int {
 	return heard
 }
 
-// keep remembers what a reply says, and tells the turn machine how to listen.
+// sensitive reports whether nobody may see the answer to the current question,
+// and it has not been given.
+func (i *Interview) sensitive() bool {
+	n := i.state.question
+	return n >= i.entered && n < len(i.script.Questions) && i.current().Sensitive
+}
+
+// keep remembers what a reply says, and tells the turn machine how to listen. A
+// sensitive question is heard whole, and then answered while nothing is recorded.
 func (i *Interview) keep(r *reply) []dialog.Part {
-	expect := i.expect()
+	expect, sensitive := i.expect(), i.sensitive()
 	var said []string
 	length := 0
 	for n := range r.parts {
 		p := &r.parts[n]
-		p.Expect = expect
+		p.Expect, p.Pause, p.Protected = expect, sensitive, sensitive && n >= r.asked
 		if n == r.asked {
 			i.asked = length
 		}

@@ -23,6 +23,7 @@ type talk struct {
 	silences  int
 	answers   map[string]any
 	expect    dialog.Expect
+	parts     []dialog.Part // of the newest reply
 	ended     bool
 }
 
@@ -59,10 +60,12 @@ func (k *talk) reply(kind dialog.InputKind, said string, heard int) string {
 		k.lines = append(k.lines, dialog.Line{Caller: in.Said})
 	}
 	var sentences []string
+	k.parts = nil
 	for p, err := range k.interview.Reply(context.Background(), in) {
 		if err != nil {
 			k.t.Fatal(err)
 		}
+		k.parts = append(k.parts, p)
 		if p.Sentence != "" {
 			sentences = append(sentences, p.Sentence)
 		}
@@ -118,6 +121,11 @@ func (k *talk) ends(want map[string]any) {
 	if !k.ended {
 		k.t.Error("the interview goes on")
 	}
+	k.answered(want)
+}
+
+func (k *talk) answered(want map[string]any) {
+	k.t.Helper()
 	if !maps.Equal(k.answers, want) {
 		k.t.Errorf("answers: got %v, want %v", k.answers, want)
 	}
