@@ -33,22 +33,6 @@ type Voice struct {
 	Name string `yaml:"name"` // a name that the configured engine knows; empty for its default
 }
 
-// Notice is what every caller hears first, and what it asks of them.
-type Notice struct {
-	Mode  consent.Mode  `yaml:"mode"`
-	Wait  time.Duration `yaml:"wait"` // time to hang up or press the key after the last part
-	Parts []NoticePart  `yaml:"parts"`
-}
-
-// NoticePart is one part of the notice: a text to be rendered once, or a
-// recorded file together with the text of what it says.
-type NoticePart struct {
-	Kind consent.PartKind `yaml:"kind"`
-	Text string           `yaml:"text"`
-	File string           `yaml:"file"` // MP3 or WAV; LoadAgents takes it relative to the agent's file
-	Web  string           `yaml:"web"`  // text instead of the two above for callers with a screen
-}
-
 // Web is what holds for callers from a web page.
 type Web struct {
 	Unrecorded bool     `yaml:"unrecorded"` // they may go on without a recording
@@ -117,7 +101,7 @@ func defaultAgent() Agent {
 	s := DefaultSettings("en")
 	return Agent{
 		Language: s.Language,
-		Notice:   Notice{Mode: consent.NoticeMode, Wait: 1500 * time.Millisecond},
+		Notice:   Notice{Mode: consent.NoticeMode, Wait: 1500 * time.Millisecond, OnRefusal: GoOn},
 		Web:      Web{Unrecorded: true},
 		Turn: Turn{
 			MinSilence: s.EndOfTurn.Min, MaxSilence: s.EndOfTurn.Max, DigitsSilence: s.EndOfTurn.Digits,

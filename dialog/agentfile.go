@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -46,6 +48,11 @@ func LoadAgents(dir string) (map[string]*Agent, error) {
 		}
 		agents[a.Name] = a
 	}
+	for _, name := range slices.Sorted(maps.Keys(agents)) {
+		if err := agents[name].findLanguages(agents); len(faults) == 0 && err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", filepath.Join(dir, name+".yaml"), err))
+		}
+	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
@@ -66,6 +73,17 @@ func (a *Agent) findFiles(dir string) error {
 		}
 		if _, err := os.Stat(p.File); err != nil {
 			faults.add(fmt.Sprintf("notice.parts[%d].file", i), "%v", err)
+		}
+	}
+	return faults.err()
+}
+
+// findLanguages looks whether the agents that callers may choose are there.
+func (a *Agent) findLanguages(agents map[string]*Agent) error {
+	var faults faults
+	for i, l := range a.Notice.Languages {
+		if l.Agent != "" && agents[l.Agent] == nil {
+			faults.add(fmt.Sprintf("notice.languages[%d].agent", i), "there is no agent %q", l.Agent)
 		}
 	}
 	return faults.err()
@@ -147,7 +165,7 @@ func nameOfType(t string) string {
 		return "a number"
 	case strings.HasPrefix(t, "[]"):
 		return "a list"
-	case t == "string", t == "consent.Mode", t == "consent.PartKind", t == "dialog.Kind", t == "dialog.GiveUp":
+	case t == "string", t == "consent.Mode", t == "consent.PartKind", t == "dialog.Kind", t == "dialog.GiveUp", t == "dialog.OnRefusal":
 		return "a text"
 	}
 	return "keys"

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,9 +41,20 @@ func TestShippedAgents(t *testing.T) {
 			}
 		}
 	}
+	for name, a := range agents { // also under a policy that is stricter than the agent
+		for _, mode := range consent.Modes {
+			if mode != consent.NoRecord && mode != a.Notice.Mode && !asks(a, mode) && mode != consent.NoticeMode {
+				t.Errorf("%s has no words for callers asked by %s", name, mode)
+			}
+		}
+	}
 	if got := agents["support"].Settings().EndOfTurn.Min; got != 600*time.Millisecond {
 		t.Errorf("support ends turns after %v, want its own 600ms", got)
 	}
+}
+
+func asks(a *Agent, mode consent.Mode) bool {
+	return slices.ContainsFunc(a.Notice.Parts, func(p NoticePart) bool { return p.Mode == mode })
 }
 
 func partsOf(a *Agent) string {
@@ -64,7 +77,13 @@ func TestShownDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	shown := string(data)
-	for _, key := range []string{"voice:", "turn:", "silence:", "apology:", "farewell:", "  name:", "  min_silence:", "  max_silence:",
+	for _, key := range []string{"on_refusal:", "transfer:", "minors:", "overlays:", "whole_call:", "beep:"} {
+		if !strings.Contains(shown, "\n  # "+key) {
+			t.Errorf("interview.yaml does not show %s", key)
+		}
+		shown = strings.Replace(shown, "\n  # "+key, "\n  "+key, 1)
+	}
+	for _, key := range []string{"voice:", "turn:", "silence:", "truth:", "apology:", "farewell:", "  name:", "  min_silence:", "  max_silence:",
 		"  digits_silence:", "  barge_in:", "  commit_after:", "  resume_after:", "  key_pause:", "  after:", "  reprompts:", "  goodbye:"} {
 		if !strings.Contains(shown, "\n# "+key) {
 			t.Errorf("interview.yaml does not show %s", key)
@@ -77,6 +96,34 @@ func TestShownDefaults(t *testing.T) {
 	}
 	if plain.Settings() != full.Settings() || plain.Voice != full.Voice {
 		t.Errorf("shown defaults differ:\n%+v\n%+v", full.Settings(), plain.Settings())
+	}
+	if full.Notice.Overlays = nil; !reflect.DeepEqual(plain.Notice, full.Notice) {
+		t.Errorf("shown defaults differ:\n%+v\n%+v", full.Notice, plain.Notice)
+	}
+}
+
+// TestShownExamples checks that what interview.yaml shows in its comments of the
+// words of prompts and of the choice of a language can be used.
+func TestShownExamples(t *testing.T) {
+	data, err := os.ReadFile("../configs/agents/interview.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := string(data)
+	for _, line := range []string{"prompts:\n", "  again:", "languages:\n", `  - {key: "1"`, `  - {key: "2"`} {
+		shown = strings.Replace(shown, "\n  # "+line, "\n  "+line, 1)
+	}
+	a, err := ParseAgent("interview", []byte(shown))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Notice.Prompts[consent.PromptAgain] == "" || len(a.Notice.Languages) != 2 || a.Notice.Languages[1].Agent == "" {
+		t.Errorf("got %+v", a.Notice)
+	}
+	for name := range consent.Prompts("en", consent.OptInEither) {
+		if !strings.Contains(string(data), string(name)) {
+			t.Errorf("interview.yaml does not name the prompt %s", name)
+		}
 	}
 }
 
@@ -97,7 +144,7 @@ func TestSwitchToLLM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.LLM == nil || len(a.LLM.Goals) != 4 || a.LLM.MaxTokens != 200 {
+	if a.LLM == nil || len(a.LLM.Goals) != 4 || a.LLM.MaxTokens != 200 || !a.Pause {
 		t.Errorf("got %+v", a.LLM)
 	}
 }
@@ -109,6 +156,7 @@ func TestParseAgentFaults(t *testing.T) {
 		{"empty", "", "the file is empty"},
 		{"not YAML", "name: test\na: b: secret", "line 2: mapping values are not allowed"},
 		{"two documents", minimal + "---\na: 1\n", "after the end of the agent"},
+		{"truth", "truth: \" \"\n" + minimal, "truth: a text is needed"},
 		{"unknown key", "colour: secret\n" + minimal, "line 1: unknown key colour"},
 		{"unknown key inside", change("greeting:", "greting:"), "line 6: unknown key greting"},
 		{"wrong type", "turn: {min_silence: [secret]}\n" + minimal, `line 1: found a list, want a duration such as "1.5s"`},
@@ -135,6 +183,13 @@ func TestParseAgentFaults(t *testing.T) {
 		{"choices", question("{key: a, kind: choice, ask: b}"), "script.questions[0].choices: needed for kind choice"},
 		{"no choices", question("{key: a, kind: text, ask: b, choices: [{value: c}]}"), "and for no other"},
 		{"same choice", question("{key: a, kind: choice, ask: b, choices: [{value: c}, {value: c}]}"), `choices[1].value: "c" is used twice`},
+		{"sensitive text", question("{key: a, kind: text, ask: b, sensitive: true}"), "script.questions[0].sensitive: only for kind digits"},
+		{"sensitive read-back", question("{key: a, kind: digits, ask: b, sensitive: true, confirm: true}"), "script.questions[0].confirm: nobody sees an answer that is sensitive"},
+		{"when of a secret", question("{key: a, kind: digits, ask: b, sensitive: true}") + "    - {key: c, kind: text, ask: d, when: {key: a, is: \"1\"}}\n", `when.key: nobody sees the answer to "a"`},
+		{"adult of text", question("{key: a, kind: text, ask: b, adult: 18}"), "script.questions[0].adult: only for kind number"},
+		{"adult too old", question("{key: a, kind: number, ask: b, adult: 26}"), "script.questions[0].adult: 26 is not between 1 and 25"},
+		{"adults only", question("{key: a, kind: number, ask: b, adult: 18, min: 18}"), "script.questions[0].min: must be 0 or left out"},
+		{"children only", question("{key: a, kind: number, ask: b, adult: 18, max: 17}"), "script.questions[0].max: no adult could answer"},
 		{"range", question("{key: a, kind: number, ask: b, min: 2, max: 1}"), "script.questions[0].min: is above max"},
 		{"range of text", question("{key: a, kind: text, ask: b, min: 2}"), "min and max are for kind number"},
 		{"digits of text", question("{key: a, kind: text, ask: b, min_digits: 2}"), "min_digits and max_digits are for"},
@@ -171,8 +226,12 @@ func TestParseAgentDefaults(t *testing.T) {
 	if q := a.Script.Questions[0]; q.Attempts != 3 || q.GiveUp != GiveUpSkip {
 		t.Errorf("question: got %+v, want 3 attempts and skip", q)
 	}
-	if a.Notice.Mode != consent.NoticeMode || a.Notice.Wait != 1500*time.Millisecond {
-		t.Errorf("notice: got %+v", a.Notice)
+	want := Notice{
+		Mode: consent.NoticeMode, Wait: 1500 * time.Millisecond, OnRefusal: GoOn,
+		Parts: []NoticePart{{Kind: consent.PartRecording, Text: "This call is recorded."}},
+	}
+	if !reflect.DeepEqual(a.Notice, want) || a.Pause {
+		t.Errorf("notice: got %+v, want %+v", a.Notice, want)
 	}
 }
 

@@ -3,13 +3,10 @@ package dialog
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
-
-	"sidetone/consent"
 )
 
 // ScriptLanguages are the languages in which a script understands answers.
@@ -31,7 +28,6 @@ var (
 	// E.164, or a SIP address.
 	transferTarget = regexp.MustCompile(`^(\+[1-9][0-9]{6,14}|sips?:[^\s<>"]{3,200})$`)
 	askable        = []string{"name", "email"}
-	noticeEnding   = []string{".mp3", ".wav"}
 )
 
 func (a *Agent) validate() error {
@@ -43,6 +39,7 @@ func (a *Agent) validate() error {
 		f.add("language", "%q is no language tag such as en or en-US", a.Language)
 	}
 	a.Notice.validate(&f)
+	a.checkWords(&f)
 	for i, field := range a.Web.Ask {
 		if !slices.Contains(askable, field) {
 			f.add(fmt.Sprintf("web.ask[%d]", i), "%q is none of %v", field, askable)
@@ -71,33 +68,6 @@ func (a *Agent) validate() error {
 	}
 	slices.SortFunc(f, func(x, y error) int { return strings.Compare(x.Error(), y.Error()) })
 	return f.err()
-}
-
-func (n *Notice) validate(f *faults) {
-	if _, _, err := consent.ParseMode(string(n.Mode)); err != nil {
-		f.add("notice.mode", "%v", err)
-	}
-	between(f, "notice.wait", n.Wait, 500*time.Millisecond, 10*time.Second)
-	if len(n.Parts) == 0 {
-		f.add("notice.parts", "a caller must be told what answers: at least one part is needed")
-	}
-	kinds := map[consent.PartKind]bool{}
-	for i, p := range n.Parts {
-		path := fmt.Sprintf("notice.parts[%d]", i)
-		kinds[p.Kind] = true
-		if !slices.Contains(consent.PartKinds, p.Kind) {
-			f.add(path+".kind", "unknown kind %q, want one of %v", p.Kind, consent.PartKinds)
-		}
-		if strings.TrimSpace(p.Text) == "" {
-			f.add(path+".text", "a text is needed, also of a file: it is what the transcript shows")
-		}
-		if p.File != "" && !slices.Contains(noticeEnding, strings.ToLower(filepath.Ext(p.File))) {
-			f.add(path+".file", "%q is neither .mp3 nor .wav", p.File)
-		}
-	}
-	if len(n.Parts) > 0 && n.Mode != consent.NoRecord && !kinds[consent.PartRecording] {
-		f.add("notice.parts", "mode %s records, so a part of kind %s must say so", n.Mode, consent.PartRecording)
-	}
 }
 
 func (t *Turn) validate(f *faults) {
