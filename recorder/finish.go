@@ -31,11 +31,15 @@ type words struct {
 	lines   []byte // JSON lines
 	notes   int
 	anchors []Anchor
+	take    *take // whose cuts take notes back
 }
 
 func (w *words) keep(kind byte, _ int64, data []byte) {
 	switch kind {
 	case kindNote:
+		if w.take.takesNote(data) {
+			return
+		}
 		w.lines = append(w.lines, data...)
 		w.notes++
 	case kindAnchor:
@@ -50,7 +54,7 @@ func (w *words) keep(kind byte, _ int64, data []byte) {
 // manifest and hands both to the uploader. notes is its spool file, open and
 // complete, or nil.
 func (t *take) conclude(e Ending, notes *spoolFile, crashed bool) (Summary, error) {
-	var w words
+	w := words{take: t}
 	if notes != nil {
 		_, damage, err := notes.read(nil, w.keep)
 		if err != nil {
@@ -96,7 +100,7 @@ func (t *take) manifest(e Ending, crashed bool) Manifest {
 		Version: formatVersion, Call: t.Call, Take: t.Take, Epoch: t.Epoch,
 		Started: t.Started, Origin: t.Origin, Rate: t.Rate, Coding: t.Coding, Channels: int(tracks),
 		Header: len(t.header), Segments: t.segments,
-		Incomplete: t.gaps.reasons(), Outcome: e.Outcome, Reason: e.Reason, Played: t.Played,
+		Incomplete: t.gaps.reasons(), Outcome: e.Outcome, Reason: e.Reason, Cuts: t.cuts, Played: t.Played,
 	}
 	if crashed {
 		m.Incomplete = append(m.Incomplete, Crashed)

@@ -4,6 +4,7 @@ import "sidetone/media"
 
 // flush takes over what is queued and writes it to the spool.
 func (r *Recorder) flush() {
+	r.applyCuts()
 	for more := true; more; {
 		select {
 		case q := <-r.queue:
@@ -61,7 +62,9 @@ func (r *Recorder) add(q queuedFrame) {
 	if len(p.data) == 0 {
 		p.pos = pos
 	}
+	begun := len(p.data)
 	p.data = t.encode(p.data, pcm)
+	t.cutOut(t.cuts, pos, t.width(), p.data[begun:])
 	r.edge = max(r.edge, pos+int64(len(pcm)))
 }
 
@@ -102,6 +105,9 @@ func (r *Recorder) file(seq int) (*spoolFile, error) {
 
 func (r *Recorder) addWords(w queuedWords) {
 	t, err := r.take, error(nil)
+	if w.kind == kindNote && t.takesNote(w.line) {
+		return
+	}
 	if r.notes == nil {
 		r.notes, err = createSpoolFile(t.path(notesSpool), t.Text, t.spool.node.Identity().Recipient())
 	}

@@ -73,13 +73,14 @@ func (g gaps) reasons() (list []string) {
 
 // journal lists, a JSON line each, what must outlive a crash and is not to be
 // had from the other files: the segments that were sealed (their files go once
-// they are uploaded) and the gaps. It may be appended to by several goroutines.
+// they are uploaded), the gaps and the cuts. It may be appended to by several goroutines.
 type journal struct{ *os.File }
 
 // journalLine is one line; one field is set.
 type journalLine struct {
 	Segment *Segment `json:"segment,omitempty"`
 	Gap     *Gap     `json:"gap,omitempty"`
+	Cut     *Cut     `json:"cut,omitempty"`
 }
 
 // openJournal opens a journal for appending. A line that a crash cut short is
@@ -115,22 +116,22 @@ func (j *journal) append(l journalLine) (int, error) {
 	return n, nil
 }
 
-// readJournal returns the segments of a journal, in order, and its gaps. Of two
-// lines for one segment the later counts. Lines that are not whole are left
+// readJournal returns the segments of a journal, in order, its gaps and its
+// cuts. Of two lines for one segment the later counts. Lines that are not whole are left
 // out: nothing was done that relied on them.
-func readJournal(path string) ([]Segment, gaps, error) {
+func readJournal(path string) ([]Segment, gaps, []Cut, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil
+		return nil, nil, nil, nil
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("recorder: journal: %w", err)
+		return nil, nil, nil, fmt.Errorf("recorder: journal: %w", err)
 	}
-	segments, g := parseJournal(b)
-	return segments, g, nil
+	segments, g, cuts := parseJournal(b)
+	return segments, g, cuts, nil
 }
 
-func parseJournal(b []byte) (segments []Segment, g gaps) {
+func parseJournal(b []byte) (segments []Segment, g gaps, cuts []Cut) {
 	for line := range bytes.Lines(b) {
 		var l journalLine
 		if err := json.Unmarshal(line, &l); err != nil {
@@ -139,6 +140,10 @@ func parseJournal(b []byte) (segments []Segment, g gaps) {
 		switch {
 		case l.Gap != nil:
 			g.add(*l.Gap)
+		case l.Cut != nil:
+			if l.Cut.valid() {
+				cuts = append(cuts, *l.Cut)
+			}
 		case l.Segment == nil:
 		case l.Segment.Seq == len(segments)+1:
 			segments = append(segments, *l.Segment)
@@ -146,5 +151,5 @@ func parseJournal(b []byte) (segments []Segment, g gaps) {
 			segments[l.Segment.Seq-1] = *l.Segment
 		}
 	}
-	return segments, g
+	return segments, g, cuts
 }

@@ -39,6 +39,7 @@ type Manifest struct {
 	Incomplete []string   `json:"incomplete,omitempty"` // why not: a GapReason, or "crashed"
 	Outcome    string     `json:"outcome"`              // how the call ended
 	Reason     string     `json:"reason"`
+	Cuts       []Cut      `json:"cuts,omitempty"`   // what was taken back, and is in no object
 	Played     string     `json:"played,omitempty"` // how it is known what was played: mark, stats or estimate
 	Node       string     `json:"node"`             // the key that signs, base64
 	Signature  string     `json:"signature"`        // Ed25519, base64
@@ -122,6 +123,11 @@ func (m *Manifest) check() error {
 			return fmt.Errorf("%w: segment %d does not follow the one before", ErrManifest, g.Seq)
 		}
 		end += g.Length
+	}
+	for _, c := range m.Cuts {
+		if !c.valid() {
+			return fmt.Errorf("%w: cut from %d to %d, asked for from %d", ErrManifest, c.From, c.To, c.Asked)
+		}
 	}
 	if end != m.Length {
 		return fmt.Errorf("%w: segments end at %d of %d bytes", ErrManifest, end, m.Length)

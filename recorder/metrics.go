@@ -15,6 +15,7 @@ type Metrics struct {
 	sealSeconds prometheus.Histogram
 	sealErrors  prometheus.Counter
 	dropped     *prometheus.CounterVec
+	cuts        *prometheus.CounterVec
 	syncSeconds prometheus.Histogram
 	uploads     *prometheus.CounterVec
 	uploadLag   prometheus.Histogram
@@ -38,6 +39,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sidetone_recorder_dropped_frames_total", Help: "Frames and notes that are missing in a recording, by reason."},
 			[]string{"reason"}),
+		cuts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sidetone_recorder_cuts_total", Help: "Stretches of calls that were taken back, by whether that reached all that was asked for."},
+			[]string{"reach"}),
 		syncSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "sidetone_spool_sync_seconds", Help: "Time of one sync of the spool's file system.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 4, 8)}),
@@ -54,6 +58,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	for _, reason := range [...]GapReason{GapOverflow, GapLate, GapDisk, GapBeyond, GapDamaged} {
 		m.dropped.WithLabelValues(string(reason))
 	}
+	for _, c := range [...]Cut{{Asked: 0}, {From: 1}} {
+		m.cuts.WithLabelValues(c.reach())
+	}
 	for _, result := range [...]string{"stored", "error", "conflict", "spoiled"} {
 		m.uploads.WithLabelValues(result)
 	}
@@ -61,7 +68,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		m.recovered.WithLabelValues(result)
 	}
 	if r != nil {
-		r.MustRegister(m.takes, m.audioBytes, m.segments, m.sealSeconds, m.sealErrors, m.dropped,
+		r.MustRegister(m.takes, m.audioBytes, m.segments, m.sealSeconds, m.sealErrors, m.dropped, m.cuts,
 			m.syncSeconds, m.uploads, m.uploadLag, m.recovered,
 			m.gauge("sidetone_spool_bytes", "Size of all takes on the spool.",
 				func(s *Spool) float64 { return float64(s.Bytes()) }),

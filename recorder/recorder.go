@@ -31,7 +31,7 @@ const (
 	sealAgain = time.Second
 )
 
-// Recorder records one take. Write, Note and Anchor never block, and are
+// Recorder records one take. Write, Note, Anchor and Cut never block, and are
 // called from one goroutine, the call's; Run is started once by the call.
 type Recorder struct {
 	take   *take
@@ -42,6 +42,9 @@ type Recorder struct {
 	stop   chan struct{} // closed by Finish
 	done   chan struct{} // closed when Run has returned
 	ended  atomic.Bool
+	newest media.Tick // end of the newest audio handed over; belongs to the call
+
+	cutting cutting
 
 	// What follows belongs to Run and, after it, to Finish.
 	pending [tracks]record
@@ -87,6 +90,8 @@ func newRecorder(t *take) *Recorder {
 		files:  make(map[int]*spoolFile),
 		next:   1,
 		sealed: make(chan sealResult, 1),
+
+		cutting: cutting{wake: make(chan struct{}, 1)},
 	}
 }
 
@@ -94,9 +99,10 @@ func newRecorder(t *take) *Recorder {
 // what lies where audio is already replaces it. When 10 s are queued it is lost,
 // counted, and the manifest will say so.
 func (r *Recorder) Write(track Track, a consent.RecordAudio) {
-	if len(a.Frame().PCM) == 0 || track >= tracks {
+	if len(a.Frame().PCM) == 0 || track >= tracks || r.ended.Load() {
 		return
 	}
+	r.newest = max(r.newest, a.Frame().End())
 	select {
 	case r.queue <- queuedFrame{track, a}:
 	default:
@@ -144,6 +150,8 @@ func (r *Recorder) Run(ctx context.Context) error {
 		job, jobs := r.nextJob()
 		select {
 		case <-tick.C:
+			r.flush()
+		case <-r.cutting.wake:
 			r.flush()
 		case jobs <- job:
 			r.handedOver(job)
@@ -204,7 +212,7 @@ func (r *Recorder) nextJob() (sealJob, chan<- sealJob) {
 
 // job asks for the next segment, up to position end.
 func (r *Recorder) job(end int64) sealJob {
-	return sealJob{take: r.take, seq: r.next, end: end, spool: r.files[r.next], done: r.sealed}
+	return sealJob{take: r.take, seq: r.next, end: end, spool: r.files[r.next], cuts: r.take.cuts, by: r, done: r.sealed}
 }
 
 // handedOver notes that a sealer has the job, and with it the spool file.
@@ -218,8 +226,14 @@ func (r *Recorder) handedOver(j sealJob) {
 func (r *Recorder) settle(res sealResult) error {
 	r.sealing = false
 	seq := r.next - 1
+	if errors.Is(res.err, errCut) {
+		r.next = seq
+		r.recut(seq, r.take.cuts)
+		return nil
+	}
 	if res.err != nil {
 		r.next = seq
+		r.reopen(seq)
 		r.retry = time.Now().Add(sealAgain)
 		r.take.spool.metrics.sealErrors.Inc()
 		return res.err

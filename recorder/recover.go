@@ -129,7 +129,7 @@ func (t *take) recover() (string, error) {
 			return "", err
 		}
 	}
-	if err := t.settleSegments(); err != nil {
+	if err := errors.Join(t.wipeOld(), t.settleSegments()); err != nil {
 		return "", err
 	}
 	if _, err := os.Stat(t.path(manifestFile)); err == nil {
@@ -215,7 +215,8 @@ func (t *take) openSpools() (files map[int]*spoolFile, end int64, err error) {
 // openSpool opens a spool file of the take and gives its records to keep. Where
 // some are damaged, a copy is put aside that only the take's own key opens; a
 // file that cannot be opened is put aside itself. It returns nil for that and
-// for a file that is not there, or empty.
+// for a file that is not there, or empty. Of a take of which something was cut
+// nothing is put aside: it could be that.
 func (t *take) openSpool(name string, own seal.Recipient, keep func(byte, int64, []byte)) (*spoolFile, error) {
 	info, err := os.Stat(t.path(name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -232,6 +233,9 @@ func (t *take) openSpool(name string, own seal.Recipient, keep func(byte, int64,
 	if errors.Is(err, ErrSpoolFile) {
 		t.gaps.add(Gap{Reason: GapDamaged, At: t.Origin, End: t.Origin})
 		t.account(-info.Size())
+		if len(t.cuts) > 0 {
+			return nil, wipePath(t.path(name))
+		}
 		return nil, t.spool.quarantine(t.path(name), aside, err)
 	}
 	if err != nil {
@@ -244,6 +248,8 @@ func (t *take) openSpool(name string, own seal.Recipient, keep func(byte, int64,
 	}
 	if err == nil && damage != nil {
 		t.gaps.add(Gap{Reason: GapDamaged, At: t.Origin, End: t.Origin})
+	}
+	if err == nil && damage != nil && len(t.cuts) == 0 {
 		err = t.putAside(f, aside, own, damage)
 	}
 	if err != nil {
@@ -284,7 +290,7 @@ func (t *take) sealSpools(files map[int]*spoolFile, end int64) error {
 		if from >= end {
 			return nil
 		}
-		res := w.seal(sealJob{take: t, seq: seq, end: min(to, end), spool: files[seq]})
+		res := w.seal(sealJob{take: t, seq: seq, end: min(to, end), spool: files[seq], cuts: t.cuts})
 		if res.err != nil {
 			return res.err
 		}

@@ -55,6 +55,8 @@ type sealJob struct {
 	seq   int
 	end   int64
 	spool *spoolFile
+	cuts  []Cut             // of the take, as far as they are known
+	by    *Recorder         // who is asked before it is kept; nil for recovery
 	done  chan<- sealResult // of capacity 1
 }
 
@@ -76,6 +78,7 @@ func (w *sealer) seal(j sealJob) sealResult {
 	if err != nil {
 		return sealResult{err: err}
 	}
+	t.cutOutOf(w.plain, j.seq, j.cuts)
 	w.sealed, err = seal.Seal(w.sealed[:0], w.plain, t.Audio)
 	if err != nil {
 		return sealResult{err: err}
@@ -85,6 +88,9 @@ func (w *sealer) seal(j sealJob) sealResult {
 		Sealed: Sealed{int64(len(w.sealed)), sha256.Sum256(w.sealed)}}
 	if j.seq == 1 {
 		g.Offset = 0
+	}
+	if j.by != nil && !j.by.commit(j) {
+		return sealResult{err: errCut}
 	}
 	if err := t.keepSegment(g, w.sealed); err != nil {
 		return sealResult{err: err}

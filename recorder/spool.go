@@ -61,12 +61,16 @@ type Spool struct {
 	metrics  *Metrics
 	log      *slog.Logger
 
-	bytes    atomic.Int64 // of all takes
-	full     atomic.Bool  // too little disk is free
-	dirty    atomic.Int64 // time of the oldest write since the last sync began, 0 for none
-	syncing  atomic.Int64 // time of the oldest write that the running sync covers, 0 for none
+	bytes   atomic.Int64 // of all takes
+	full    atomic.Bool  // too little disk is free
+	dirty   atomic.Int64 // time of the oldest write since the last sync began, 0 for none
+	syncing atomic.Int64 // time of the oldest write that the running sync covers, 0 for none
+
+	shredding chan struct{} // of capacity 1: old is not empty
+
 	mu       sync.Mutex
 	leftover []leftover // takes that nobody drives: left by a crash, or by a failed Finish
+	old      []string   // spool files to be wiped; see shred
 }
 
 // OpenSpool opens the spool in o.Dir for this process. It returns an error that
@@ -78,6 +82,8 @@ func OpenSpool(o SpoolOptions) (*Spool, error) {
 		minFree:  orDefault(o.MinFree, 64<<20),
 		sealers:  orDefault(o.Sealers, runtime.GOMAXPROCS(0)),
 		jobs:     make(chan sealJob),
+
+		shredding: make(chan struct{}, 1),
 	}
 	if s.sync == nil {
 		s.sync = syncfs

@@ -184,7 +184,11 @@ func (s *spoolFile) wipe() error { return wipe(s.file, s.path) }
 
 func wipe(f *os.File, path string) error {
 	_, err := f.WriteAt(make([]byte, headLimit), 0)
-	if err = errors.Join(err, f.Sync(), f.Close(), os.Remove(path)); err != nil {
+	err = errors.Join(err, f.Sync(), f.Close())
+	if gone := os.Remove(path); !errors.Is(gone, fs.ErrNotExist) {
+		err = errors.Join(err, gone)
+	}
+	if err != nil {
 		return fmt.Errorf("recorder: wipe: %w", err)
 	}
 	return nil

@@ -158,8 +158,14 @@ func FuzzSpoolFile(f *testing.F) {
 func FuzzJournal(f *testing.F) {
 	f.Add([]byte(`{"segment":{"seq":1,"offset":0,"length":58,"size":300,"sha256":"` + Digest{}.String() + `"}}` + "\n" +
 		`{"gap":{"reason":"late","track":0,"at":0,"end":960,"frames":1}}` + "\n" + `{"segm`))
+	f.Add([]byte(`{"cut":{"from":96000,"to":192000,"asked":960}}` + "\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		segments, _ := parseJournal(b)
+		segments, _, cuts := parseJournal(b)
+		for _, c := range cuts {
+			if c.Asked > c.From || c.From > c.To {
+				t.Fatalf("cut %+v", c)
+			}
+		}
 		for i, g := range segments {
 			if g.Seq != i+1 {
 				t.Fatalf("segment %d is numbered %d", i+1, g.Seq)

@@ -20,11 +20,12 @@ func (s *Spool) keepSynced(ctx context.Context) {
 	for more := true; more; {
 		select {
 		case <-tick.C:
+		case <-s.shredding:
 		case <-ctx.Done():
 			more = false
 		}
 		s.checkFree()
-		err := s.syncNow()
+		err := s.syncAndShred()
 		if err != nil && !failing {
 			s.log.Error("the spool cannot be synced", "err", err)
 		}
@@ -47,6 +48,38 @@ func (s *Spool) syncNow() error {
 	}
 	s.syncing.Store(0)
 	return err
+}
+
+// shred has a spool file wiped as soon as all that was written before is on the
+// disk: what takes its place is, then.
+func (s *Spool) shred(path string) {
+	s.mu.Lock()
+	s.old = append(s.old, path)
+	s.mu.Unlock()
+	select {
+	case s.shredding <- struct{}{}:
+	default:
+	}
+}
+
+// syncAndShred syncs, then wipes what was given to shred before.
+func (s *Spool) syncAndShred() error {
+	s.mu.Lock()
+	old := s.old
+	s.old = nil
+	s.mu.Unlock()
+	if err := s.syncNow(); err != nil {
+		s.mu.Lock()
+		s.old = append(s.old, old...)
+		s.mu.Unlock()
+		return err
+	}
+	for _, path := range old {
+		if err := wipePath(path); err != nil {
+			s.log.Error("what was cut could not be wiped off the spool", "err", err)
+		}
+	}
+	return nil
 }
 
 // wrote notes that there is something to sync.

@@ -75,6 +75,7 @@ type take struct {
 
 	segments []Segment // sealed, in order
 	gaps     gaps
+	cuts     []Cut // in the journal
 }
 
 // createTake makes the directory of a take, with everything that recovery needs.
@@ -150,7 +151,7 @@ func openTake(s *Spool, dir string) (*take, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrSpoolFile, headFile, err)
 	}
-	if t.segments, t.gaps, err = readJournal(t.path(journalFile)); err != nil {
+	if t.segments, t.gaps, t.cuts, err = readJournal(t.path(journalFile)); err != nil {
 		return nil, err
 	}
 	if t.journal, err = openJournal(t.path(journalFile)); err != nil {
@@ -202,7 +203,7 @@ func (t *take) write(name, key string, b []byte) (object, error) {
 // remove takes the directory off the spool: the head first, so that recovery
 // does not take what a crash leaves of it for a take.
 func (t *take) remove() error {
-	if err := errors.Join(t.journal.Close(), os.Remove(t.path(headFile)), os.RemoveAll(t.dir)); err != nil {
+	if err := errors.Join(t.journal.Close(), os.Remove(t.path(headFile)), t.wipeOld(), os.RemoveAll(t.dir)); err != nil {
 		return fmt.Errorf("recorder: spool: %w", err)
 	}
 	t.account(-t.bytes.Load())

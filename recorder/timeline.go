@@ -113,15 +113,51 @@ func (l *timeline) blank(buf []byte, seq int, end int64) []byte {
 		buf = append(make([]byte, 0, start+n), buf...)
 	}
 	buf = buf[:start+n]
+	l.mute(buf[start:])
+	return buf
+}
+
+// mute makes samples, of either track or both, silence.
+func (l *timeline) mute(data []byte) {
 	silence := byte(0)
 	if l.coding == media.MuLaw {
 		silence = media.ULawSilence
 	}
-	data := buf[start:]
 	for i := range data {
 		data[i] = silence
 	}
-	return buf
+}
+
+// cutOut mutes what lies in one of the cuts of data, which begins at position
+// pos and has stride bytes for each.
+func (l *timeline) cutOut(cuts []Cut, pos, stride int64, data []byte) {
+	end := pos + int64(len(data))/stride
+	for _, c := range cuts {
+		from, to := max(pos, l.position(c.From)), min(end, l.position(c.To))
+		if from < to {
+			l.mute(data[(from-pos)*stride : (to-pos)*stride])
+		}
+	}
+}
+
+// cutOutOf is cutOut for what blank made of segment seq.
+func (l *timeline) cutOutOf(buf []byte, seq int, cuts []Cut) {
+	from, _ := l.span(seq)
+	if seq == 1 {
+		buf = buf[len(l.header):]
+	}
+	l.cutOut(cuts, from, l.width()*int64(tracks), buf)
+}
+
+// cutIn reports whether one of the cuts takes something of the positions from
+// from to to.
+func (l *timeline) cutIn(cuts []Cut, from, to int64) bool {
+	for _, c := range cuts {
+		if max(from, l.position(c.From)) < min(to, l.position(c.To)) {
+			return true
+		}
+	}
+	return false
 }
 
 // place writes a record into what blank made, over what was there; what lies
