@@ -39,9 +39,9 @@ func vector(t testing.TB, converse, local, kept string) Policy {
 	return p
 }
 
-// anyPolicy returns a random policy whose local rule is no stricter than
+// randomPolicy returns a random policy whose local rule is no stricter than
 // converse.
-func anyPolicy(t testing.TB, r *rand.Rand) Policy {
+func randomPolicy(t testing.TB, r *rand.Rand) Policy {
 	t.Helper()
 	rule := func() Rule { return everyRule[r.IntN(len(everyRule))] }
 	p := Policy{Converse: rule(), Record: rule(), Transcript: rule(), Snippet: rule()}
@@ -121,7 +121,7 @@ func TestAskingIsEnough(t *testing.T) {
 		OptInEither: agreedByKey, OptInSpeech: agreedBySpeech, OptInDTMF: agreedByKey}
 	r := rand.New(rand.NewPCG(7, 7))
 	for range 20_000 {
-		p := anyPolicy(t, r).For(r.IntN(2) == 0)
+		p := randomPolicy(t, r).For(r.IntN(2) == 0)
 		mode := p.Mode()
 		if mode.optIn() {
 			continue // a key is proof enough for every opt-in: see Machine
@@ -140,7 +140,7 @@ func TestAskingIsEnough(t *testing.T) {
 func TestPoliciesMerge(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 20_000 {
-		a, b, c := anyPolicy(t, r), anyPolicy(t, r), anyPolicy(t, r)
+		a, b, c := randomPolicy(t, r), randomPolicy(t, r), randomPolicy(t, r)
 		both := a.Strictest(b)
 		for purpose, rule := range rulesOf {
 			if got, want := opens(t, rule(both)), opens(t, rule(a))&opens(t, rule(b)); got != want {
@@ -161,6 +161,29 @@ func TestPoliciesMerge(t *testing.T) {
 		if t.Failed() {
 			t.Fatalf("of %+v and %+v", a, b)
 		}
+	}
+}
+
+// TestByKeyOnly: where no spoken answer is understood, a key stands in for it, and
+// nothing else changes.
+func TestByKeyOnly(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 3))
+	for range 5000 {
+		p := randomPolicy(t, r)
+		byKey := p.ByKeyOnly()
+		for purpose, rule := range rulesOf {
+			want := opens(t, rule(p))
+			if rule(p).Level == OptIn {
+				want = agreedByKey
+			}
+			if got := opens(t, rule(byKey)); got != want {
+				t.Fatalf("%s of %+v opens in %04b by key only, want %04b", purpose, p, got, want)
+			}
+		}
+		if byKey.ByKeyOnly() != byKey || byKey.For(false).Mode().spoken() || byKey.For(true).Mode().spoken() {
+			t.Fatalf("%+v by key only is %+v, and a spoken answer is taken", p, byKey)
+		}
+		notMilder(t, byKey.For(false), byKey.For(true))
 	}
 }
 

@@ -285,7 +285,7 @@ func TestDecisionHoldsNoNumber(t *testing.T) {
 // digit but 1 and 9, and six overlays.
 func anyRuleset(t testing.TB, r *rand.Rand) *Ruleset {
 	t.Helper()
-	entry := func(id string) *Entry { return &Entry{ID: id, Policy: anyPolicy(t, r), WholeCall: r.IntN(4) == 0} }
+	entry := func(id string) *Entry { return &Entry{ID: id, Policy: randomPolicy(t, r), WholeCall: r.IntN(4) == 0} }
 	set := &Ruleset{rules: map[string]*Entry{}, overlays: map[string]*Entry{}, prefixes: map[string]*Entry{}, longest: 2}
 	for digit := '2'; digit < '9'; digit++ {
 		e := entry("row-" + string(digit))
