@@ -43,7 +43,8 @@ func (v *voice) hear(e Speech) {
 	}
 	v.speaking = e.On
 	if e.On {
-		if len(v.spans) == spansKept {
+		if len(v.spans) == spansKept { // rather too much speech than too little
+			v.spans[1].from = v.spans[0].from
 			v.spans = slices.Delete(v.spans, 0, 1)
 		}
 		v.spans = append(v.spans, span{e.At, never})
@@ -83,12 +84,15 @@ func (m *Machine) announce(at media.Tick) []Action {
 	return actions
 }
 
-// repeat plays the short form: what is done, and how to answer.
+// repeat plays the short form: what is done, and how to answer. A message that
+// says neither is played again as a whole.
 func (m *Machine) repeat() (actions []Action) {
 	m.repeats++
 	m.state, m.talkedOver, m.talked = announcing, false, 0
+	short := func(p Part) bool { return p.Kind == PartRecording || p.Kind == PartChoice }
+	whole := !slices.ContainsFunc(m.message.Parts, short)
 	for i, p := range m.message.Parts {
-		if p.Kind == PartRecording || p.Kind == PartChoice {
+		if whole || short(p) {
 			actions = append(actions, m.play(&m.message.Parts[i], true))
 		}
 	}
@@ -161,7 +165,7 @@ func (m *Machine) saidAll(e Played) []Action {
 	case asking:
 		m.since = e.To
 	case confirming:
-		return m.settle()
+		return m.settle(e.At)
 	case settled:
 		return m.carryOn()
 	case leaving:
@@ -179,7 +183,7 @@ func (m *Machine) left(at media.Tick) []Action {
 	for p := range purposes {
 		m.gate.shut(p, at)
 	}
-	return []Action{m.row("ended", at, HowPolicy, [purposes]bool{}), Leave{Minor: m.child}}
+	return []Action{m.row(rowEnded, at, HowPolicy, [purposes]bool{}), Leave{Minor: m.child}}
 }
 
 // announced goes on when the whole message has been played.
@@ -187,6 +191,8 @@ func (m *Machine) announced(e Played) []Action {
 	switch {
 	case m.Asks(): // read as well as heard
 		m.state = asking
+	case m.refused: // and needs to hear no more of it
+		m.state, m.since = clearWait, e.To
 	case m.talkedOver && m.repeats == 0:
 		return m.repeat()
 	case m.talkedOver && m.mode != NoRecord:

@@ -23,6 +23,7 @@ type question struct {
 	star       bool
 	refused    bool // in mid-message, or while the row is on its way
 	refuser    How
+	whole      bool    // refused while the row is on its way, and for all of the call
 	score      float64 // of the spoken answer
 }
 
@@ -42,7 +43,7 @@ func (m *Machine) key(e Key) []Action {
 	switch m.state {
 	case announcing, clearWait, asking:
 		return m.answerKey(e, star)
-	case settled, confirming, writing:
+	case settled, confirming, writing, leaving:
 		return m.laterKey(e, star)
 	}
 	return nil
@@ -97,11 +98,8 @@ func (m *Machine) chose(e Chose) []Action {
 	switch {
 	case !m.Asks() || e.Message != m.message.ID:
 		return nil
-	case m.state == announcing || m.state == asking:
-		if e.Keep {
-			return m.agree(e.At, HowButton)
-		}
-		return m.refuse(e.At, HowButton)
+	case e.Keep && (m.state == announcing || m.state == asking):
+		return m.agree(e.At, HowButton)
 	case e.Keep:
 		return nil
 	}

@@ -18,62 +18,65 @@ var Invariants = []Invariant{BeforeConsent, WhileShut}
 // rows of proof: which were asked for, and which are on disk. Its zero value
 // allows nothing. It belongs to the call's goroutine.
 type Audit struct {
-	asked  map[int]Append
+	asked  map[int]Append // those that would open something
 	valves [purposes]struct {
-		open     bool
-		from, to media.Tick
-		been     bool
+		shut  int        // the newest row that shuts it
+		spans []interval // when it may have been open; the last may be so still
 	}
 }
 
 // Asked takes a row that is on its way: what it shuts is shut as of now.
 func (a *Audit) Asked(row Append) {
-	if a.asked == nil {
-		a.asked = map[int]Append{}
+	if opening(row.Row.Event) {
+		if a.asked == nil {
+			a.asked = map[int]Append{}
+		}
+		a.asked[row.Number] = row
 	}
-	a.asked[row.Number] = row
 	for p := range a.valves {
-		if v := &a.valves[p]; v.open && !row.valves[p] {
-			v.open, v.to = false, row.since
+		if row.valves[p] {
+			continue
+		}
+		at := row.since
+		if Purpose(p) != Converse {
+			at = row.cut
+		}
+		v := &a.valves[p]
+		v.shut = row.Number
+		for i := len(v.spans) - 1; i >= 0 && v.spans[i].to > at; i-- {
+			v.spans[i].to = max(at, v.spans[i].from)
 		}
 	}
 }
 
-// Written takes a row that is on disk: what it opens may be open as of its tick.
+// Written takes a row that is on disk: what it opens, and no later one shuts, may
+// be open as of its tick. Recordable is as in the event of that name.
 func (a *Audit) Written(number int, recordable bool) {
 	row, ok := a.asked[number]
 	if !ok {
 		return
 	}
 	delete(a.asked, number)
-	if row.Number < a.newest() {
-		return // a later row has shut it before it could open
-	}
 	for p := range a.valves {
 		v := &a.valves[p]
-		if row.valves[p] && !v.open && (Purpose(p) == Converse || recordable) {
-			v.open, v.been, v.from, v.to = true, true, row.since, never
+		open := len(v.spans) > 0 && v.spans[len(v.spans)-1].to == never
+		if row.valves[p] && !open && number > v.shut && (Purpose(p) == Converse || recordable || !row.Keep) {
+			v.spans = append(v.spans, interval{row.since, never})
 		}
 	}
-}
-
-// newest returns the number of the newest row that is still on its way.
-func (a *Audit) newest() (n int) {
-	for number := range a.asked {
-		n = max(n, number)
-	}
-	return n
 }
 
 // Check returns the invariant that is broken where [from, to) passes the valve
 // of p, and whether one is.
 func (a *Audit) Check(p Purpose, from, to media.Tick) (Invariant, bool) {
-	v := &a.valves[p]
-	switch {
-	case !v.been || from < v.from:
-		return BeforeConsent, true
-	case to > v.to:
-		return WhileShut, true
+	spans := a.valves[p].spans
+	for i := len(spans) - 1; i >= 0; i-- {
+		if from >= spans[i].from && to <= spans[i].to {
+			return "", false
+		}
 	}
-	return "", false
+	if len(spans) == 0 || from < spans[0].from {
+		return BeforeConsent, true
+	}
+	return WhileShut, true
 }

@@ -168,6 +168,7 @@ type (
 
 		valves [purposes]bool // those of Row
 		since  media.Tick     // as of which they stand
+		cut    media.Tick     // the same of what is kept: before since where it is taken back
 	}
 	// Opened: the valves that the outcome opens are open.
 	Opened struct{ Outcome Outcome }

@@ -171,11 +171,11 @@ func (g *Gate) open(p Purpose, from media.Tick) {
 	g.valves[p] = append(g.valves[p], interval{from, never})
 }
 
-// shut shuts the valve of p for what is said at or after at.
+// shut shuts the valve of p for what is said at or after at, which may lie before
+// the newest of its openings.
 func (g *Gate) shut(p Purpose, at media.Tick) {
-	if !g.Open(p) {
-		return
+	for i := len(g.valves[p]) - 1; i >= 0 && g.valves[p][i].to > at; i-- {
+		v := &g.valves[p][i]
+		v.to = max(at, v.from)
 	}
-	last := &g.valves[p][len(g.valves[p])-1]
-	last.to = max(at, last.from)
 }

@@ -4,12 +4,14 @@ import "sidetone/media"
 
 // later is what can happen once the question has been answered.
 type later struct {
-	kept      bool // something of this call may have been kept
-	destroyed bool
-	paused    bool
-	until     byte // the key that ends the pause; 0 for none
-	resuming  bool // the row of the pause's end is on its way to disk
-	child     bool
+	kept       bool       // something of this call may have been kept
+	granted    media.Tick // the newest grant that opened something to keep
+	destroyed  bool       // all of it, or asked for
+	destroying bool       // Destroyed has not come
+	paused     bool
+	until      byte // the key that ends the pause; 0 for none
+	resuming   bool // the row of the pause's end is on its way to disk
+	child      bool
 }
 
 // tell says a sentence in the middle of the conversation, which goes on then.
@@ -35,63 +37,92 @@ func (m *Machine) laterKey(e Key, star bool) []Action {
 
 // withdraw takes a grant back: at once, and without waiting for the row of it.
 func (m *Machine) withdraw(e Withdraw) []Action {
-	whole := e.Whole && m.terms.WholeCall() && m.kept && !m.destroyed
+	whole := m.wholly(e.Whole)
+	if !m.keeping() { // so nothing is cut back
+		e.From = e.At
+	}
 	switch {
-	case m.child || m.state == waiting || m.state == leaving:
+	case m.child || m.state == waiting || m.verdict.outcome == LedgerFailed:
 		return nil
-	case m.state == announcing || m.state == clearWait || m.state == asking:
+	case m.state < writing:
+		if whole {
+			return append(m.takeBack(e, whole), m.refuse(e.At, e.How)...)
+		}
 		return m.refuse(e.At, e.How)
 	case m.state == writing && !m.resuming:
-		m.refused, m.refuser = true, e.How
+		m.refused, m.refuser, m.whole = true, e.How, m.whole || e.Whole
 		return nil
 	case !m.keeping() && !whole:
 		return nil
+	case m.state == leaving:
+		return m.takeBack(e, whole)
 	}
-	from := min(e.From, e.At)
-	if since, ok := m.gate.Since(Record); ok {
-		from = max(from, since)
-	}
-	m.shutKept(from)
-	m.verdict.valves = [purposes]bool{Converse: m.verdict.valves[Converse]}
-	row := m.row("withdrawn", e.At, e.How, m.valves())
-	row.Row.Scope, row.Row.From, row.since = "from_now", from.Seconds(), from
-	if whole {
-		row.Row.Scope = "whole_call"
-	}
-	actions := append(m.hush(), row, Shut{At: e.At, From: from}, Withdrawn{At: e.At, Whole: whole, How: e.How})
+	actions := append(m.hush(), m.takeBack(e, whole)...)
+	leaves := m.terms.LeaveUnrecorded || !m.verdict.valves[Converse]
 	if m.state == confirming { // its confirmation was cut short
 		m.state = settled
-		actions = append(actions, Settled{m.verdict.outcome, m.terms.LeaveUnrecorded})
+		actions = append(actions, Settled{m.verdict.outcome, leaves})
 	}
-	actions = append(actions, m.destroy(whole)...)
 	switch {
-	case m.terms.LeaveUnrecorded:
-		return append(actions, m.leave()...)
-	case whole: // Destroyed tells what has become of it
+	case leaves:
+		return append(actions, m.leave(e.At)...)
+	case m.resuming: // the row on its way would open what is to stay shut
+		actions = append(actions, m.resume(e.At, m.verdict.how))
+	}
+	if whole { // Destroyed tells what has become of it
 		return append(actions, Quiet{})
 	}
 	return append(actions, m.tell(PromptWithdrawn)...)
 }
 
+// wholly reports whether a wish to have all of the call destroyed is granted.
+func (m *Machine) wholly(wish bool) bool {
+	return wish && m.terms.WholeCall() && m.kept && !m.destroyed
+}
+
+// takeBack shuts what is kept as of e.From, but not as of a time before the
+// grant, and writes that down.
+func (m *Machine) takeBack(e Withdraw, whole bool) []Action {
+	from := max(min(e.From, e.At), m.granted)
+	m.shutKept(from)
+	m.verdict.valves = [purposes]bool{Converse: m.verdict.valves[Converse]}
+	row := m.row(rowWithdrawn, e.At, e.How, m.valves())
+	row.Row.Scope, row.Row.From, row.cut = fromNow, from.Seconds(), from
+	if whole {
+		row.Row.Scope = wholeCall
+	}
+	return append([]Action{row, Shut{At: e.At, From: from}, Withdrawn{At: e.At, Whole: whole, How: e.How}}, m.destroy(whole)...)
+}
+
 func (m *Machine) destroy(whole bool) []Action {
+	m.whole = false
 	if !whole {
 		return nil
 	}
-	m.destroyed = true
+	m.destroyed, m.destroying = true, true
 	return []Action{Destroy{}}
 }
 
 // destroyedAll tells the caller what has become of a deletion.
 func (m *Machine) destroyedAll(e Destroyed) []Action {
-	event, name := "destroyed", PromptDeleted
+	if !m.destroying {
+		return nil
+	}
+	m.destroying = false
+	event, name := rowDestroyed, PromptDeleted
 	if e.Queued {
-		event, name = "deletion_queued", PromptRequested
+		event, name = rowQueued, PromptRequested
 	}
 	actions := []Action{m.row(event, e.At, HowSystem, m.valves())}
-	if m.child || m.state != settled {
-		return actions
+	switch {
+	case m.state == writing && m.resuming: // the newest row says how the valves stand
+		return append(actions, m.resume(e.At, m.verdict.how))
+	case m.state == settled:
+		return append(actions, m.tell(name)...)
+	case m.state == confirming || m.state == writing:
+		return append(actions, m.prompt(name)...)
 	}
-	return append(actions, m.tell(name)...)
+	return actions
 }
 
 // carryOn lets the agent go on, unless there is a pause.
@@ -102,9 +133,10 @@ func (m *Machine) carryOn() []Action {
 	return []Action{CarryOn{}}
 }
 
-// ask puts the question again, with everything shut that is kept.
+// ask puts the question again, with everything shut that is kept; not while what
+// was kept is being destroyed, since a new take would be too.
 func (m *Machine) ask(e Ask) []Action {
-	if m.state != settled || m.paused || m.child || !m.spare() || e.Message == nil && !m.terms.Policy.keeps() {
+	if m.state != settled || m.paused || m.destroying || !m.spare() || e.Message == nil && !m.terms.Policy.keeps() {
 		return nil
 	}
 	var actions []Action
@@ -116,13 +148,13 @@ func (m *Machine) ask(e Ask) []Action {
 		m.message = *e.Message
 	}
 	m.again = true
-	actions = append(append(m.hush(), actions...), m.row("asked", e.At, e.How, m.valves()), Quiet{})
+	actions = append(append(m.hush(), actions...), m.row(rowAsked, e.At, e.How, m.valves()), Quiet{})
 	return append(actions, m.announce(e.At)...)
 }
 
 // pause shuts everything for a while, conversing too.
 func (m *Machine) pause(e Pause) []Action {
-	if m.state != settled || m.paused || m.child || !m.spare() || !m.gate.Open(Converse) {
+	if m.state != settled || m.paused || !m.spare() || !m.gate.Open(Converse) {
 		return nil
 	}
 	m.verdict.valves = m.valves()
@@ -130,19 +162,24 @@ func (m *Machine) pause(e Pause) []Action {
 		m.gate.shut(p, e.At)
 	}
 	m.paused, m.until = true, e.Until
-	actions := append(m.hush(), m.row("paused", e.At, e.How, [purposes]bool{}), Paused{e.How}, Quiet{})
+	actions := append(m.hush(), m.row(rowPaused, e.At, e.How, [purposes]bool{}), Paused{e.How}, Quiet{})
 	return append(actions, m.prompt(PromptPaused)...)
 }
 
 // unpause asks for the row that lets a pause end.
 func (m *Machine) unpause(at media.Tick, how How) []Action {
-	if !m.paused || m.resuming || m.state != settled {
+	if !m.paused || m.resuming || m.state != settled || m.rows >= maxRows-rowsForEnd {
 		return nil
 	}
-	row := m.row("resumed", at, how, m.verdict.valves)
-	m.verdict.at, m.verdict.row = at, row.Number
+	return append(m.hush(), m.resume(at, how))
+}
+
+// resume asks for the row by which a pause ends.
+func (m *Machine) resume(at media.Tick, how How) Action {
+	row := m.row(rowResumed, at, how, m.verdict.valves)
+	m.verdict.at, m.verdict.how, m.verdict.row = row.since, how, row.Number
 	m.state, m.resuming = writing, true
-	return append(m.hush(), row)
+	return row
 }
 
 // resumed ends a pause, whose row is on disk.
@@ -158,23 +195,24 @@ func (m *Machine) resumed() []Action {
 
 // minor shuts everything for good and has destroyed what was kept.
 func (m *Machine) minor(e Minor) []Action {
-	if m.child || m.state == leaving {
+	if m.child || m.verdict.outcome == LedgerFailed {
 		return nil
 	}
-	first := m.state != settled && m.state != confirming && !m.again && !m.resuming
+	first, mid := m.unanswered(), m.state == confirming
 	for p := range purposes {
 		m.gate.shut(p, e.At)
 	}
 	m.child, m.paused, m.resuming = true, false, false
 	m.verdict.valves = [purposes]bool{}
-	actions := append(m.hush(), m.row("minor_suspected", e.At, e.How, [purposes]bool{}), Quiet{})
+	actions := append(m.hush(), m.row(rowMinor, e.At, e.How, [purposes]bool{}), Quiet{})
 	if first {
 		m.verdict.outcome = Refused
-		actions = append(actions, Settled{Outcome: Refused, Leaves: true})
+	}
+	if first || mid {
+		actions = append(actions, Settled{Outcome: m.verdict.outcome, Leaves: true})
 	}
 	if m.kept && !m.destroyed {
-		m.destroyed = true
-		actions = append(actions, Shut{At: e.At, From: e.At}, Destroy{})
+		actions = append(append(actions, Shut{At: e.At, From: e.At}), m.destroy(true)...)
 	}
 	m.state = leaving
 	said := m.prompt(PromptMinor)

@@ -27,6 +27,7 @@ const (
 	keyStar     = '*'
 	maxRows     = 200 // of a call
 	rowsForLast = 20  // of them are left to what must be written
+	rowsForEnd  = 10  // of those, to what comes after a pause
 )
 
 // Terms is what a machine asks for, and on whose behalf.
@@ -79,7 +80,8 @@ type Machine struct {
 	question
 	verdict verdict
 	later
-	rows int
+	rows   int
+	newest media.Tick // of the rows
 }
 
 // NewMachine returns a machine that asks for consent on terms by message. The
@@ -118,7 +120,7 @@ func (m *Machine) MayChange() (withdraw, destroy, again bool) {
 	}
 	keeping := m.keeping()
 	return keeping, m.terms.WholeCall() && m.kept && !m.destroyed,
-		!keeping && !m.paused && m.terms.Policy.keeps() && m.spare()
+		!keeping && !m.paused && !m.destroying && m.terms.Policy.keeps() && m.spare()
 }
 
 // Chosen notes that the caller has chosen the language of the message, and how.
@@ -183,18 +185,23 @@ func (m *Machine) passed(at media.Tick) []Action {
 
 // ended shuts everything.
 func (m *Machine) ended(at media.Tick) []Action {
-	before, begun := m.state, m.again || m.resuming || m.verdict.outcome != ""
+	before, unanswered := m.state, m.unanswered()
 	m.state = over
 	for p := range purposes {
 		m.gate.shut(p, at)
 	}
+	var actions []Action
 	switch {
 	case m.verdict.outcome == LedgerFailed:
 		return nil
-	case begun && (before != writing || m.again || m.resuming):
-		return []Action{m.row("ended", at, HowHungUp, [purposes]bool{})}
+	case unanswered:
+		return []Action{Settled{Abandoned, true}, m.row(string(Abandoned), at, HowHungUp, [purposes]bool{})}
+	case before == confirming:
+		actions = append(actions, Settled{m.verdict.outcome, true})
+	case m.wholly(m.whole):
+		actions = m.takeBack(Withdraw{At: at, From: at, How: m.refuser}, true)
 	}
-	return []Action{Settled{Abandoned, true}, m.row(string(Abandoned), at, HowHungUp, [purposes]bool{})}
+	return append(actions, m.row(rowEnded, at, HowHungUp, [purposes]bool{}))
 }
 
 // valves tells which valves are open.
@@ -224,6 +231,8 @@ func (m *Machine) keeping() bool {
 // row makes a row of proof as things stand.
 func (m *Machine) row(event string, at media.Tick, how How, valves [purposes]bool) Append {
 	m.rows++
+	at = max(at, m.newest)
+	m.newest = at
 	r := Row{
 		Event: event, At: at.Seconds(), How: how, Mode: m.mode, Subject: m.terms.Subject,
 		Message: MessageRow{
@@ -236,7 +245,7 @@ func (m *Machine) row(event string, at media.Tick, how How, valves [purposes]boo
 		r.Policy[p.String()] = m.terms.Policy.rule(p).String()
 		r.Valves[p.String()] = valves[p]
 	}
-	return Append{Number: m.rows, Row: r, valves: valves, since: at}
+	return Append{Number: m.rows, Row: r, valves: valves, since: at, cut: at}
 }
 
 // spare reports whether the call may write a row that it could do without.

@@ -14,10 +14,10 @@ type verdict struct {
 	resuming bool // the end of a pause, not an answer
 }
 
-// opens tells which valves a verdict opens under the policy.
-func (m *Machine) opens(v verdict) (open [purposes]bool) {
+// opens tells which valves a verdict opens under a policy.
+func (v verdict) opens(under Policy) (open [purposes]bool) {
 	for p := range purposes {
-		open[p] = m.allows(m.terms.Policy.rule(p), p, v)
+		open[p] = v.allows(under.rule(p), p)
 	}
 	return open
 }
@@ -25,7 +25,7 @@ func (m *Machine) opens(v verdict) (open [purposes]bool) {
 // allows tells whether a verdict opens the valve of a rule. A key, and a button
 // like it, is proof enough for every opt-in. Who presses the button to go on
 // unrecorded wants to converse.
-func (m *Machine) allows(r Rule, p Purpose, v verdict) bool {
+func (v verdict) allows(r Rule, p Purpose) bool {
 	agreed := v.outcome == Granted
 	if p != Converse && !agreed {
 		return false
@@ -45,7 +45,8 @@ func (m *Machine) allows(r Rule, p Purpose, v verdict) bool {
 // decide asks for the row of the verdict, and repeats a spoken answer.
 func (m *Machine) decide(v verdict) []Action {
 	actions := m.hush()
-	v.valves = m.opens(v)
+	v.at = max(v.at, m.newest)
+	v.valves = v.opens(m.terms.Policy)
 	v.keep = v.valves[Record] || v.valves[Transcript] || v.valves[Snippet]
 	if m.again { // what the conversation may have is not asked again
 		v.valves[Converse] = m.gate.Open(Converse)
@@ -56,7 +57,10 @@ func (m *Machine) decide(v verdict) []Action {
 	if v.outcome != NotAsked {
 		row.Row.Answer = &AnswerRow{Waited: max(0, v.at-m.opened).Seconds(), Score: m.score, Unclear: m.unclear, Silences: m.silences}
 	}
-	m.verdict, m.state, m.kept = v, writing, m.kept || v.keep
+	m.verdict, m.state = v, writing
+	if v.keep {
+		m.kept, m.destroyed = true, false
+	}
 	actions = append(actions, row)
 	return append(actions, m.confirm(v)...)
 }
@@ -94,50 +98,52 @@ func (m *Machine) written(e Written) []Action {
 	m.state = confirming
 	if v.outcome == Granted && v.keep && !e.Recordable {
 		v.outcome = Unrecordable
+		m.rows++ // there is a row of this too
 	}
 	withdrawn := m.refused && v.outcome == Granted // while the row was on its way
 	if withdrawn {
 		v.outcome = Refused
 	}
 	for p := range purposes {
-		if v.valves[p] && (p == Converse || e.Recordable && !withdrawn) {
+		if v.valves[p] && (p == Converse || v.outcome == Granted) {
 			m.gate.open(p, v.at)
 		}
 	}
+	if v.outcome == Granted {
+		m.granted = v.at
+	}
+	v.valves = m.valves()
 	actions := []Action{Opened{v.outcome}}
-	if withdrawn && v.keep {
-		v.valves = m.valves()
-		row := m.row("withdrawn", e.At, m.refuser, m.valves())
-		row.Row.Scope, row.Row.From, row.since = "from_now", v.at.Seconds(), v.at
-		actions = append(actions, row, Shut{At: e.At, From: v.at}, Withdrawn{At: e.At, How: m.refuser})
+	if whole := m.wholly(m.whole); withdrawn && v.keep || whole {
+		actions = append(actions, m.takeBack(Withdraw{At: e.At, From: v.at, How: m.refuser}, whole)...)
 	}
 	if len(m.playing.queue) == 0 {
-		actions = append(actions, m.settle()...)
+		actions = append(actions, m.settle(e.At)...)
 	}
 	return actions
 }
 
 // settle lets the conversation begin, or go on, or end.
-func (m *Machine) settle() []Action {
+func (m *Machine) settle(at media.Tick) []Action {
 	m.state = settled
 	leaves := m.leaves(m.verdict)
 	actions := []Action{Settled{m.verdict.outcome, leaves}}
 	if leaves {
-		return append(actions, m.leave()...)
+		return append(actions, m.leave(at)...)
 	}
 	return actions
 }
 
 // leave tells the caller that the conversation ends, and ends it.
-func (m *Machine) leave() []Action {
+func (m *Machine) leave(at media.Tick) []Action {
 	name := PromptGoodbye
 	if m.terms.HandOn {
 		name = PromptTransfer
 	}
-	m.state = leaving
+	m.state, m.resuming = leaving, false
 	said := m.prompt(name)
 	if len(said) == 0 {
-		return m.saidAll(Played{At: m.verdict.at})
+		return m.saidAll(Played{At: at})
 	}
 	return append([]Action{Quiet{}}, said...)
 }
@@ -165,24 +171,44 @@ func (m *Machine) giveUp(at media.Tick) []Action {
 // ledgerLost shuts what is kept while the ledger fails. A question that is open
 // for the first time can not be answered; a pause does not end.
 func (m *Machine) ledgerLost(at media.Tick) []Action {
-	begun := m.again || m.resuming || m.state == settled || m.state == confirming
 	switch {
-	case m.state == waiting || m.state == leaving:
+	case m.state == waiting || m.child || m.verdict.outcome == LedgerFailed:
 		return nil
-	case !begun:
+	case m.unanswered():
 		return m.giveUp(at)
 	}
-	kept, asked := m.keeping(), m.state != settled
+	var actions []Action
+	kept := m.keeping()
 	m.shutKept(at)
 	m.verdict.valves = [purposes]bool{Converse: m.verdict.valves[Converse]}
+	switch {
+	case m.wholly(m.whole):
+		actions = m.takeBack(Withdraw{At: at, From: at, How: m.refuser}, true)
+	case kept:
+		actions = []Action{Shut{At: at, From: at}, Withdrawn{At: at, How: HowSystem}}
+	}
+	switch {
+	case m.state == leaving:
+		return actions
+	case m.state == confirming && kept:
+		return append(actions, m.prompt(PromptWithdrawn)...)
+	case m.state == confirming:
+		return actions
+	}
+	hushed := m.hush()
+	carry := m.state != settled || len(hushed) > 0
+	actions = append(hushed, actions...)
 	m.resuming, m.state = false, settled
-	actions := m.hush()
 	switch {
 	case kept:
-		actions = append(actions, Shut{At: at, From: at}, Withdrawn{At: at, How: HowSystem})
 		return append(actions, m.tell(PromptWithdrawn)...)
-	case asked || len(actions) > 0:
+	case carry:
 		return append(actions, m.carryOn()...)
 	}
-	return nil
+	return actions
+}
+
+// unanswered reports whether the question is open for the first time.
+func (m *Machine) unanswered() bool {
+	return m.state <= writing && !m.again && !m.resuming
 }

@@ -13,11 +13,11 @@ func Open() *consent.Gate { return OpenAt(0) }
 
 // OpenAt returns a gate whose valves are all open from tick at on.
 func OpenAt(at media.Tick) *consent.Gate {
-	mode, policy, err := consent.ParseMode(string(consent.NoticeMode))
+	_, policy, err := consent.ParseMode(string(consent.NoticeMode))
 	if err != nil {
 		panic("gatetest: internal error: " + err.Error())
 	}
-	m := consent.NewMachine(mode, policy, consent.Message{})
+	m := consent.NewMachine(consent.Terms{Policy: policy}, consent.Message{})
 	for _, a := range m.Step(consent.Answered{At: at}) {
 		if row, ok := a.(consent.Append); ok {
 			m.Step(consent.Written{At: at, Row: row.Number, Recordable: true})
