@@ -148,10 +148,10 @@ export class Call {
     return true;
   }
 
-  /** Answers the question of consent, or withdraws; then tells what the visitor told. */
+  /** Answers the question of consent, or changes that later on; then tells what the visitor told. */
   choose(choice: Choice, message: string, about: Partial<Record<Field, string>> = {}): void {
     if (!this.send({ type: 'choose', choice, message })) return;
-    this.report({ type: 'chosen' });
+    this.report({ type: 'chosen', choice });
     for (const field of ['name', 'email'] as const) {
       const text = about[field]?.trim();
       if (text) this.send({ type: 'about', field, text });

@@ -34,6 +34,13 @@ test('a turn as it was played replaces its sentences, for good', () => {
   assert.deepEqual(shown(after(said(7, 'Bye.'))), ['agent: Bye.|']);
 });
 
+test("each sentence of the gateway's own is a line, without a time", () => {
+  const t = after(said(0, 'From now on nothing is recorded.', false, 0), said(3, 'Go on.'), said(0, '', false, 0), said(0, 'The recording is paused.', false, 0));
+  assert.deepEqual(shown(t), ['agent: From now on nothing is recorded.|', 'agent: Go on.|', 'agent: The recording is paused.|']);
+  assert.deepEqual(t.map(isFinal), [true, true, true]);
+  assert.equal(asText(t.slice(0, 2), { visitor: 'You', agent: 'A' }), 'A: From now on nothing is recorded.\n[0:02] A: Go on.\n');
+});
+
 test('lines stand in the order in which they began', () => {
   const t = after(saying(1, 1, 'Yes?', 1), caption(1, 'Well'), said(1, 'Yes?'), caption(1, 'Well.', true));
   assert.deepEqual(shown(t), ['agent: Yes?|', 'visitor: Well.|']);

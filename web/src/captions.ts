@@ -26,7 +26,7 @@ export interface AgentLine {
   turn: number;
   sentences: Sentence[];
   /** The turn as it was played in the end; before that, undefined. */
-  said: { text: string; interrupted: boolean; from: number } | undefined;
+  said: { text: string; interrupted: boolean; from: number | undefined } | undefined;
 }
 
 export type Line = VisitorLine | AgentLine;
@@ -67,9 +67,14 @@ function writeSaying(transcript: Transcript, m: Saying): Transcript {
   });
 }
 
+/** Sentences of the gateway's own have turn 0, and no time; each is a line. */
 function writeSaid(transcript: Transcript, m: Said): Transcript {
   const isIt = (line: Line) => line.who === 'agent' && line.turn === m.turn;
   const { turn, text, interrupted, from } = m;
+  if (turn === 0) {
+    const said = { text, interrupted, from: from || undefined };
+    return text === '' ? transcript : [...transcript, { who: 'agent', turn, sentences: [], said }];
+  }
   if (text === '') return transcript.filter((line) => !isIt(line)); // nothing of it was heard
   return put(transcript, isIt, { who: 'agent', turn, sentences: [], said: { text, interrupted, from } });
 }

@@ -14,8 +14,12 @@ test('messages of the gateway are read', () => {
       { type: 'consent', message: 'm', language: 'en', parts: [{ kind: 'ai', text: 'Hello' }], choices: ['agree', 'unrecorded'] },
     ],
     [
-      { type: 'consent_settled', outcome: 'granted', recording: true, transcript: false },
-      { type: 'consent_settled', outcome: 'granted', recording: true, transcript: false },
+      { type: 'consent_settled', outcome: 'granted', recording: true, transcript: false, choices: ['unrecorded', 'agree', 'later', 'delete'] },
+      { type: 'consent_settled', outcome: 'granted', recording: true, transcript: false, choices: ['unrecorded', 'delete'] },
+    ],
+    [
+      { type: 'consent_settled', outcome: 'paused' },
+      { type: 'consent_settled', outcome: 'paused', recording: false, transcript: false, choices: [] },
     ],
     [{ type: 'state', state: 'thinking', extra: 1 }, { type: 'state', state: 'thinking' }],
     [
@@ -53,6 +57,7 @@ test('what can not be understood is ignored', () => {
     '{"type":"hello"}',
     '{"type":"consent","message":"m","parts":[1],"choices":[]}',
     '{"type":"consent","message":"m","parts":{},"choices":[]}',
+    '{"type":"consent_settled","outcome":"granted","choices":"again"}',
     '{"type":"state","state":"dancing"}',
     '{"type":"caption","id":"1","text":"x"}',
     '{"type":"saying","turn":1,"clip":1,"text":"x","played":1e999}',

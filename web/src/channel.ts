@@ -13,7 +13,8 @@ export const maxMessage = 8 << 10;
 export const maxText = 2000;
 export const maxAbout = 200;
 
-export type Choice = 'agree' | 'unrecorded';
+/** The answers to the question of consent, and what may be chosen later on. */
+export type Choice = 'agree' | 'unrecorded' | 'delete' | 'again';
 export type Field = 'name' | 'email';
 export type AgentState = 'announcing' | 'listening' | 'thinking' | 'speaking';
 export type How = 'spoken' | 'typed' | 'keyed';
@@ -39,6 +40,8 @@ export interface Settled {
   outcome: string;
   recording: boolean;
   transcript: boolean;
+  /** What may be chosen now. */
+  choices: Choice[];
 }
 
 export interface State {
@@ -151,6 +154,7 @@ const readers: { [T in FromGateway['type']]: (m: Fields) => Omit<Extract<FromGat
     outcome: text(m.outcome),
     recording: m.recording === true,
     transcript: m.transcript === true,
+    choices: known(m.choices, 'unrecorded', 'delete', 'again'),
   }),
   state: (m) => ({ state: oneOf(m.state, 'announcing', 'listening', 'thinking', 'speaking') }),
   caption: (m) => ({

@@ -98,7 +98,6 @@ export class SidetoneCall extends HTMLElement {
       start: (typing) => void this.begin(typing),
       cancel: () => this.hangUp(),
       choose: (choice, about) => this.choose(choice, about),
-      stopRecording: () => this.choose('unrecorded'),
       say: (text) => this.call?.say(text) ?? false,
       typing: () => this.call?.typing(),
       press: (digit) => this.call?.press(digit),
@@ -110,8 +109,8 @@ export class SidetoneCall extends HTMLElement {
   }
 
   private choose(choice: Choice, about?: Partial<Record<Field, string>>): void {
-    const { answered, question } = this.session;
-    if (!answered) this.call?.choose(choice, question?.message ?? '', about);
+    const { pending, question } = this.session;
+    if (!pending) this.call?.choose(choice, question?.message ?? '', about);
   }
 
   /** Takes what happened, shows it and tells the page. */
@@ -130,13 +129,13 @@ export class SidetoneCall extends HTMLElement {
   }
 
   private ended(session: Session): void {
-    const { over, failure, since, until, recorded, hello } = session;
+    const { over, failure, since, until, recorded, deleted, hello } = session;
     this.tell('sidetone-end', {
       outcome: failure ? 'failed' : (over?.outcome ?? 'caller'),
       reason: failure ?? over?.reason ?? 'hung_up',
       seconds: since === undefined || until === undefined ? 0 : Math.round((until - since) / 1000),
     });
-    if (session.phase === 'ended' && recorded && hello?.mayHear) void this.fetchRecording();
+    if (session.phase === 'ended' && recorded && !deleted && hello?.mayHear) void this.fetchRecording();
   }
 
   private async fetchRecording(): Promise<void> {

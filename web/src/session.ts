@@ -3,7 +3,7 @@
  * element.ts holds one and shows it; call.ts makes things happen.
  */
 
-import type { AgentState, FromGateway, Hello, Over, Question } from './channel';
+import type { AgentState, Choice, FromGateway, Hello, Over, Question, Settled } from './channel';
 import { type Transcript, write } from './captions';
 
 export type Phase = 'idle' | 'asking' | 'connecting' | 'consent' | 'talking' | 'ended' | 'failed';
@@ -36,13 +36,21 @@ export interface Session {
   typing: boolean;
   hello: Hello | undefined;
   question: Question | undefined;
-  /** The visitor has answered, and the gateway has not confirmed it. */
-  answered: boolean;
+  /** The question was put in the midst of the conversation. */
+  again: boolean;
+  /** What the visitor has chosen and the gateway has not confirmed. */
+  pending: Choice | undefined;
   /** Sound and words are kept from here on. */
   recording: boolean;
   transcribing: boolean;
+  /** For now the agent hears nothing, and nothing is kept. */
+  paused: boolean;
+  /** What the visitor may choose during the conversation. */
+  choices: readonly Choice[];
   /** Something was recorded at some time. */
   recorded: boolean;
+  /** The visitor wants all deleted that was recorded so far. */
+  deleted: boolean;
   agent: AgentState;
   transcript: Transcript;
   muted: boolean;
@@ -67,10 +75,14 @@ export const idle: Session = {
   typing: false,
   hello: undefined,
   question: undefined,
-  answered: false,
+  again: false,
+  pending: undefined,
   recording: false,
   transcribing: false,
+  paused: false,
+  choices: [],
   recorded: false,
+  deleted: false,
   agent: 'announcing',
   transcript: [],
   muted: false,
@@ -89,7 +101,7 @@ export type Happening =
   | { type: 'started'; typing: boolean }
   | { type: 'ready'; microphone: boolean } // the visitor has answered about the microphone
   | { type: 'told'; message: FromGateway; now: number }
-  | { type: 'chosen' }
+  | { type: 'chosen'; choice: Choice }
   | { type: 'muted'; on: boolean }
   | { type: 'microphone'; failure?: Failure } // it came in mid-call, or went
   | { type: 'link'; up: boolean }
@@ -129,7 +141,7 @@ function during(s: Session, h: Exclude<Happening, { type: 'started' | 'told' | '
     case 'ready':
       return s.phase === 'asking' ? { ...s, phase: 'connecting', typing: !h.microphone } : s;
     case 'chosen':
-      return { ...s, answered: true };
+      return { ...s, pending: h.choice, deleted: s.deleted || h.choice === 'delete' };
     case 'muted':
       return { ...s, muted: h.on };
     case 'microphone':
@@ -146,8 +158,11 @@ function during(s: Session, h: Exclude<Happening, { type: 'started' | 'told' | '
   }
 }
 
+/** Nothing is kept, as far as is known, and nothing can be chosen. */
+const shut = { recording: false, transcribing: false, paused: false, choices: [], pending: undefined } as const;
+
 function ended(s: Session, now: number): Session {
-  return { ...s, restoring: false, silenced: false, recording: false, transcribing: false, until: s.until ?? now };
+  return { ...s, ...shut, restoring: false, silenced: false, until: s.until ?? now };
 }
 
 function told(s: Session, m: FromGateway, now: number): Session {
@@ -165,16 +180,9 @@ function told(s: Session, m: FromGateway, now: number): Session {
     case 'hello':
       return s.hello ? s : { ...s, hello: m, since: now };
     case 'consent':
-      return { ...s, phase: 'consent', question: m, answered: false };
+      return { ...s, ...shut, phase: 'consent', question: m, again: s.again || s.phase === 'talking' };
     case 'consent_settled':
-      return {
-        ...s,
-        phase: 'talking',
-        answered: false,
-        recording: m.recording,
-        transcribing: m.transcript,
-        recorded: s.recorded || m.recording,
-      };
+      return settled(s, m);
     case 'state':
       // An agent that asks for nothing begins without a question.
       return { ...s, agent: m.state, phase: s.question || m.state === 'announcing' ? s.phase : 'talking' };
@@ -183,4 +191,20 @@ function told(s: Session, m: FromGateway, now: number): Session {
     default:
       return s;
   }
+}
+
+function settled(s: Session, m: Settled): Session {
+  return {
+    ...s,
+    phase: 'talking',
+    pending: undefined,
+    recording: m.recording,
+    transcribing: m.transcript,
+    // What is withdrawn in a pause does not end it.
+    paused: m.outcome === 'paused' || (s.paused && m.outcome === 'withdrawn'),
+    choices: m.choices,
+    recorded: s.recorded || m.recording,
+    // Unless this was on its way already, a new recording begins.
+    deleted: s.deleted && (!m.recording || s.pending === 'delete'),
+  };
 }

@@ -2,15 +2,21 @@
 
 import { maxText } from '../channel';
 import type { Strings } from '../strings';
-import { h } from './dom';
+import { h, setAttribute } from './dom';
 import { icon } from './icons';
 
 export class Composer {
   readonly element: HTMLFormElement;
   private readonly field: HTMLInputElement;
+  private readonly button: HTMLButtonElement;
+  private paused = false;
 
   /** `say` tells whether the text could be sent; what could not stays. */
-  constructor(strings: Strings, say: (text: string) => boolean, typing: () => void) {
+  constructor(
+    private readonly strings: Strings,
+    say: (text: string) => boolean,
+    typing: () => void,
+  ) {
     this.field = h('input', {
       type: 'text',
       class: 'line-field',
@@ -21,6 +27,7 @@ export class Composer {
       maxlength: String(maxText),
       oninput: typing,
     });
+    this.button = h('button', { class: 'round send', 'aria-label': strings.send, title: strings.send }, icon('send'));
     this.element = h(
       'form',
       {
@@ -29,12 +36,19 @@ export class Composer {
         onsubmit: (event: Event) => {
           event.preventDefault();
           const text = this.field.value.trim();
-          if (text !== '' && say(text)) this.field.value = '';
+          if (text !== '' && !this.paused && say(text)) this.field.value = '';
         },
       },
       this.field,
-      h('button', { class: 'round send', 'aria-label': strings.send, title: strings.send }, icon('send')),
+      this.button,
     );
+  }
+
+  /** In a pause nothing is sent: it would be lost. */
+  update(paused: boolean): void {
+    this.paused = paused;
+    setAttribute(this.field, 'placeholder', paused ? this.strings.paused : this.strings.placeholder);
+    setAttribute(this.button, 'aria-disabled', paused && 'true');
   }
 
   focus(): void {

@@ -3,11 +3,13 @@
 import { type Field, maxAbout } from '../channel';
 import type { Session } from '../session';
 import type { Strings } from '../strings';
-import { h, newID, setAttribute } from './dom';
+import { h, newID, setAttribute, setText } from './dom';
 import type { Surroundings, View } from './view';
 
 export class Consent implements View {
   readonly element: HTMLElement;
+  private readonly heading = h('h3', { class: 'heading', id: newID() });
+  private readonly waits = h('p', { class: 'hint', id: newID() });
   private readonly words = h('div', { class: 'words', id: newID() });
   private readonly about = h('div');
   private readonly buttons = h('div', { class: 'stack choices' });
@@ -15,32 +17,35 @@ export class Consent implements View {
   private fields: [Field, HTMLInputElement][] = [];
 
   constructor(private readonly surroundings: Surroundings) {
-    const heading = h('h3', { class: 'heading', id: newID() }, surroundings.strings.consent);
     this.element = h(
       'div',
       {
         class: 'view consent',
         role: 'group',
         tabindex: '-1',
-        'aria-labelledby': heading.id,
-        'aria-describedby': this.words.id,
+        'aria-labelledby': this.heading.id,
       },
-      h('div', { class: 'scroll' }, heading, this.words, this.about),
+      h('div', { class: 'scroll' }, this.heading, this.waits, this.words, this.about),
       this.buttons,
     );
   }
 
-  update({ question, hello, answered }: Session): void {
+  update({ question, again, hello, pending }: Session): void {
     if (!question) return;
+    const { strings } = this.surroundings;
+    setText(this.heading, again ? strings.consentAgain : strings.consent);
+    setText(this.waits, again ? strings.consentWaits : '');
+    setAttribute(this.waits, 'hidden', !again);
+    setAttribute(this.element, 'aria-describedby', `${again ? `${this.waits.id} ` : ''}${this.words.id}`);
     if (question !== this.shown) {
       this.shown = question;
       setAttribute(this.words, 'lang', question.language || undefined);
       this.words.replaceChildren(...question.parts.map(({ kind, text }) => h('p', { class: `part-${kind}` }, text)));
       this.ask(question.choices.length > 0 ? (hello?.ask ?? []) : []);
-      this.offer(question.choices);
+      this.offer(question.choices, again);
     }
     // Not disabled: that would take the focus away.
-    const waiting = answered && 'true';
+    const waiting = pending && 'true';
     for (const button of this.buttons.querySelectorAll('button:not(.leave)')) setAttribute(button, 'aria-disabled', waiting);
   }
 
@@ -64,7 +69,7 @@ export class Consent implements View {
     );
   }
 
-  private offer(choices: string[]): void {
+  private offer(choices: string[], again: boolean): void {
     const { actions, strings } = this.surroundings;
     const told = () =>
       Object.fromEntries(this.fields.map(([name, { value }]) => [name, value])) as Partial<Record<Field, string>>;
@@ -79,7 +84,7 @@ export class Consent implements View {
       this.buttons.append(h('button', { class: 'button secondary', part: 'button', onclick: go }, strings.unrecorded));
     }
     const leave = () => actions.hangUp();
-    this.buttons.append(h('button', { class: 'button quiet leave', part: 'button', onclick: leave }, strings.leave));
+    this.buttons.append(h('button', { class: 'button quiet leave', part: 'button', onclick: leave }, again ? strings.hangUp : strings.leave));
   }
 
   focus(): void {

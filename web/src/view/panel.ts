@@ -12,7 +12,8 @@ import { Failed } from './failed';
 import { icon } from './icons';
 import { Idle } from './idle';
 import { meterBars, showLevel } from './meters';
-import { Talk, keptText } from './talk';
+import { keptState, keptText } from './kept';
+import { Talk } from './talk';
 import type { Surroundings, View } from './view';
 import { Waiting } from './waiting';
 
@@ -40,6 +41,7 @@ export class Panel {
   private readonly launcher: HTMLButtonElement;
   private readonly launchText = h('span');
   private readonly launchName = h('span', { class: 'unseen' });
+  private readonly launchKept = h('span', { class: 'unseen' });
   private readonly state = h('p', { class: 'state' });
   private readonly time: HTMLElement;
   private readonly body = h('div', { class: 'body' });
@@ -47,6 +49,8 @@ export class Panel {
   private readonly bars = meterBars();
   private readonly announced = new WeakSet<Line>();
   private view: View | undefined;
+  /** The conversation while the question stands over it, and where its focus was. */
+  private covered: { talk: Talk; focus: HTMLElement | undefined } | undefined;
   private session: Session | undefined;
   private kept = '';
 
@@ -91,6 +95,8 @@ export class Panel {
       icon('wave'),
       this.launchName,
       this.launchText,
+      h('span', { class: 'dot', 'aria-hidden': 'true' }),
+      this.launchKept,
     );
     this.element = h(
       'section',
@@ -107,28 +113,53 @@ export class Panel {
     const fresh = !(this.view instanceof View);
     const focus = fresh && (session.phase === 'consent' || this.hasFocus());
     this.session = session;
-    if (fresh) {
-      this.view = new View(this.frame);
-      this.body.replaceChildren(this.view.element);
-    }
+    const back = fresh ? this.change(View) : undefined;
     this.view!.update(session);
     setAttribute(this.panel, 'hidden', this.frame.floating && !open);
     setAttribute(this.launcher, 'hidden', !this.frame.floating || open);
     setAttribute(this.launcher, 'aria-expanded', String(open));
+    const talking = session.phase === 'talking';
+    setAttribute(this.launcher, 'data-kept', talking && keptState(session));
+    setText(this.launchKept, talking ? ` ${keptText(session, this.frame.strings)}` : '');
     setAttribute(this.element, 'data-phase', session.phase);
-    setAttribute(this.element, 'data-agent', session.phase === 'talking' ? session.agent : undefined);
+    setAttribute(this.element, 'data-agent', talking && !session.paused ? session.agent : undefined);
     setText(this.state, this.stateText(session));
     setAttribute(this.state, 'hidden', this.state.textContent === '');
     this.tick(now);
     this.announce(session);
-    if (focus && open) this.view!.focus();
+    if (focus && open) this.focus(back);
   }
 
-  private stateText({ phase, agent, restoring }: Session): string {
+  /**
+   * Shows another view. A question in mid-call covers the conversation, which is
+   * as it was afterwards; returns what had the focus there.
+   */
+  private change(View: new (s: Surroundings) => View): HTMLElement | undefined {
+    const { covered, view: before } = this;
+    this.covered = undefined;
+    if (covered && View === Talk) {
+      before!.element.remove();
+      setAttribute(covered.talk.element, 'hidden', false);
+      this.view = covered.talk;
+      return covered.focus;
+    }
+    this.view = new View(this.frame);
+    if (before instanceof Talk && View === Consent) {
+      this.covered = { talk: before, focus: before.element.querySelector<HTMLElement>(':focus') ?? undefined };
+      setAttribute(before.element, 'hidden', true);
+      this.body.append(this.view.element);
+    } else {
+      this.body.replaceChildren(this.view.element);
+    }
+    return undefined;
+  }
+
+  private stateText({ phase, agent, restoring, paused, again }: Session): string {
     const { strings } = this.frame;
     if (restoring) return strings.connecting;
-    if (phase === 'consent') return strings.announcing;
-    return phase === 'talking' ? strings[agent] : '';
+    if (phase === 'consent') return again ? strings.asked : strings.announcing;
+    if (phase !== 'talking') return '';
+    return paused ? strings.paused : strings[agent];
   }
 
   /** Shows how long the call has lasted. */
@@ -147,20 +178,28 @@ export class Panel {
     this.view?.meter?.(levels);
   }
 
-  focus(): void {
-    this.view?.focus();
+  /** Moves the focus to where it was, if that can be seen, or to where the view begins. */
+  focus(back?: HTMLElement): void {
+    if (back && !back.closest('[hidden]')) back.focus();
+    else this.view?.focus();
   }
 
-  /** Tells screen readers of finished turns and of what is kept; partial words would only disturb. */
+  /**
+   * Tells screen readers of finished turns and of what is kept; partial words would
+   * only disturb. The words of a question are read where the focus is, and its
+   * answer is confirmed.
+   */
   private announce(session: Session): void {
     const { strings } = this.frame;
+    const asking = session.phase === 'consent';
     const news: string[] = [];
     const kept = session.phase === 'talking' ? keptText(session, strings) : this.kept;
-    if (kept !== this.kept) news.push((this.kept = kept));
+    if (asking) this.kept = '';
+    else if (kept !== this.kept) news.push((this.kept = kept));
     for (const line of session.transcript) {
       if (!isFinal(line) || this.announced.has(line)) continue;
       this.announced.add(line);
-      news.push(`${line.who === 'visitor' ? strings.you : strings.assistant}: ${words(line).heard}`);
+      if (!asking) news.push(`${line.who === 'visitor' ? strings.you : strings.assistant}: ${words(line).heard}`);
     }
     if (news.length === 0) return;
     this.announcer.append(...news.map((text) => h('p', {}, text)));

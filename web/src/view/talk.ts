@@ -1,11 +1,11 @@
 /** During the call: the words, a line to type, and the buttons of a telephone. */
 
 import type { Session } from '../session';
-import type { Strings } from '../strings';
 import { Composer } from './composer';
 import { Conversation } from './conversation';
 import { h, setAttribute, setText } from './dom';
 import { type Icon, icon } from './icons';
+import { Kept } from './kept';
 import { Keypad } from './keypad';
 import { meterBars, showLevel } from './meters';
 import type { Surroundings, View } from './view';
@@ -18,9 +18,7 @@ export class Talk implements View {
   private readonly bars = meterBars();
   private readonly notice = h('p', { class: 'notice', role: 'status', hidden: true });
   private readonly blocked: HTMLElement;
-  private readonly kept: HTMLElement;
-  private readonly keptText = h('span');
-  private readonly stop: HTMLButtonElement;
+  private readonly kept: Kept;
   private readonly microphone: HTMLButtonElement;
   private readonly keys: HTMLButtonElement;
   private muted = false;
@@ -33,14 +31,13 @@ export class Talk implements View {
     this.keypad = new Keypad(strings, (digit) => actions.press(digit));
     const unblock = h('button', { class: 'button small', onclick: () => actions.unblock() }, strings.unblock);
     this.blocked = h('div', { class: 'notice', hidden: true }, h('span', {}, strings.blocked), unblock);
-    this.stop = h('button', { class: 'link', onclick: () => actions.stopRecording() }, strings.stopRecording);
-    this.kept = h('div', { class: 'kept' }, h('span', { class: 'dot', 'aria-hidden': 'true' }), this.keptText, this.stop);
+    this.kept = new Kept(surroundings, () => this.focus());
     this.microphone = control('microphone', strings.mute, () => this.pressMicrophone());
     this.keys = control('keypad', strings.keypad, () => this.toggleKeypad());
     this.element = h(
       'div',
       { class: 'view talk' },
-      this.kept,
+      this.kept.element,
       this.notice,
       this.blocked,
       this.conversation.element,
@@ -62,7 +59,8 @@ export class Talk implements View {
     this.muted = session.muted;
     this.typing = session.typing;
     this.conversation.update(session.transcript, session.hello?.language ?? '');
-    this.updateKept(session);
+    this.composer.update(session.paused);
+    this.kept.update(session);
     const trouble = session.trouble ? strings[session.trouble] : '';
     const notice = session.restoring ? strings.restoring : session.problem || trouble;
     setText(this.notice, notice);
@@ -75,17 +73,6 @@ export class Talk implements View {
         : ['microphone', strings.mute];
     relabel(this.microphone, name, label);
     setAttribute(this.microphone, 'data-off', session.muted || session.typing);
-  }
-
-  /** Says whether the call is kept, and lets the visitor end that. */
-  private updateKept(session: Session): void {
-    const { strings } = this.surroundings;
-    const kept = session.recording || session.transcribing;
-    setText(this.keptText, keptText(session, strings));
-    setAttribute(this.kept, 'data-recording', kept);
-    if (!kept && this.stop.matches(':focus')) this.focus();
-    setAttribute(this.stop, 'hidden', !kept);
-    setAttribute(this.stop, 'aria-disabled', session.answered && 'true');
   }
 
   private pressMicrophone(): void {
@@ -101,6 +88,7 @@ export class Talk implements View {
   }
 
   escape(): boolean {
+    if (this.kept.escape()) return true;
     if (!this.keypad.open) return false;
     this.toggleKeypad(false);
     return true;
@@ -115,12 +103,6 @@ export class Talk implements View {
     if (matchMedia('(pointer: coarse)').matches) this.conversation.element.focus();
     else this.composer.focus();
   }
-}
-
-/** Says what is kept of the call. */
-export function keptText({ recording, transcribing }: Session, strings: Strings): string {
-  if (recording) return strings.recording;
-  return transcribing ? strings.transcribed : strings.notRecorded;
 }
 
 /** A round button with its name below. */

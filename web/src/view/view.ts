@@ -21,8 +21,7 @@ export interface View {
 export interface Actions {
   start(typing: boolean): void;
   cancel(): void;
-  choose(choice: Choice, about: Partial<Record<Field, string>>): void;
-  stopRecording(): void;
+  choose(choice: Choice, about?: Partial<Record<Field, string>>): void;
   say(text: string): boolean;
   typing(): void;
   press(digit: string): void;
