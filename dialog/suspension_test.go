@@ -298,6 +298,22 @@ func TestVoidTurns(t *testing.T) {
 			3900 caller Fine.
 			3900 ask 3 said "Fine." | A: How are you? | A: So?
 		`},
+		{"one without words that comes after the next Finalize", spoken + `
+			2600 quiet
+			2620 restore
+			2700 speech
+			3300 quiet
+			3800 final
+			3850 final
+			3900 final<3300 Fine.
+		`, spokenTrace + `
+			2620 finalize
+			2620 ask 2 again | A: How are you?
+			3200 cancel 2
+			3760 finalize
+			3900 caller Fine.
+			3900 ask 3 said "Fine." | A: How are you?
+		`},
 		{"one that is lost", spoken + `
 			2600 quiet
 			2620 restore

@@ -56,6 +56,26 @@ func TestTruth(t *testing.T) {
 			3000 agent 2 [1000-3000] ` + yes + `
 			3000 ask 3 again | A: One two. Three | C: Are you a robot? | A: ` + yes + `
 		`},
+		{"over a sentence that nobody may interrupt, and before the one after it", `
+			0 open
+			0 part! Three four?
+			0 part Five six.
+			0 done
+			500 played 1 500/1000
+			800 asked! Are you a robot?
+			1000 played 1 1000/1000!
+			1040 settled
+		`, `
+			0 ask 1 opening
+			0 say 1.1 Three four?
+			0 say 1.2 Five six.
+			800 typed Are you a robot?
+			1000 hold
+			1000 cancel 1
+			1040 drop
+			1040 agent 1 [0-1000] Three four? /
+			1040 say 2.3 ` + yes + `
+		`},
 		{"over the opening", `
 			0 open
 			300 asked! Are you a robot?
@@ -201,4 +221,26 @@ func TestTruth(t *testing.T) {
 			r.check(test.want)
 		})
 	}
+}
+
+// Who asks into the goodbye to a silent caller is there after all.
+func TestTruthOverGoodbye(t *testing.T) {
+	s := DefaultSettings("en")
+	s.Reprompts, s.Goodbye = 0, "Goodbye then."
+	r := newRig(t, s)
+	r.run(greeted + `
+		8000 pass
+		8600 played 2 600/1000
+		8600 asked! Are you a robot?
+		8640 settled
+	`)
+	r.check(greetedTrace + `
+		8000 say 2.2 Goodbye then.
+		8600 typed Are you a robot?
+		8600 hold
+		8600 cancel 2
+		8640 drop
+		8640 agent 2 [8000-8600] Goodbye /
+		8640 say 3.3 Yes. I am an automated assistant, not a person.
+	`)
 }
