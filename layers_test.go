@@ -41,6 +41,8 @@ var layers = map[string][]string{
 	"transcribe/vad":        {"media", "consent", "internal/onnx", "internal/models", "transcribe"},
 	"transcribe/moonshine":  {"media", "consent", "internal/onnx", "internal/models", "transcribe"},
 
+	"transcribe/spoken": {"transcribe", "media"},
+
 	"dialog":            {"media", "consent"},
 	"dialog/script":     {"media", "consent", "dialog", "dialog/tts"},
 	"dialog/llm":        {"media", "consent", "dialog", "dialog/tts"},
@@ -51,8 +53,9 @@ var layers = map[string][]string{
 	"seal":     {},
 	"seal/kms": {"seal"},
 	"recorder": {"media", "consent", "seal"},
-	// Voice activity is the one engine that the call drives itself, frame by frame.
-	"call":        {"media", "telephony", "consent", "transcribe", "transcribe/vad", "dialog", "recorder", "seal"},
+	// Voice activity and the spoken yes are what the call drives itself, with bare
+	// frames.
+	"call":        {"media", "telephony", "consent", "transcribe", "transcribe/vad", "transcribe/spoken", "dialog", "recorder", "seal"},
 	"store":       {},
 	"web":         {},
 	"web/webtest": {},

@@ -116,6 +116,8 @@ type Call struct {
 	anchored   media.Tick // the newest anchor
 	beeped     media.Tick // the newest tone
 	tones      media.ClipID
+	clips      media.ClipID // the newest of the playout
+	sources    map[media.ClipID]source
 	destroying int
 	waiting    []media.Frame // caller audio since a grant that is not on disk yet
 	result     Result

@@ -86,7 +86,7 @@ func TestConversationIsRecordedFromTheGrantOn(t *testing.T) {
 		if len(rec.answers) != 1 || rec.answers[0].Key != "q1" {
 			t.Errorf("the answers are %v, want one to q1", rec.answers)
 		}
-		if got := g.ledger.events(); got != "granted" {
+		if got := g.ledger.events(); got != "granted ended" {
 			t.Errorf("the ledger has %q", got)
 		}
 	})
@@ -203,7 +203,7 @@ func TestKeyNineRefuses(t *testing.T) {
 			if at := onset(rec.left, 1200); at >= 0 {
 				t.Errorf("the caller's voice was recorded at %v, after the withdrawal", at)
 			}
-			if got := g.ledger.events(); got != "granted withdrawn" {
+			if got := g.ledger.events(); got != "granted withdrawn ended" {
 				t.Errorf("the ledger has %q", got)
 			}
 		})
@@ -368,7 +368,7 @@ func TestDroppedSocketIsOneCall(t *testing.T) {
 			t.Errorf("the call ended %v, want %v", result, want)
 		}
 		rec := g.recording()
-		if got := g.ledger.events(); got != "granted" {
+		if got := g.ledger.events(); got != "granted ended" {
 			t.Errorf("the ledger has %q: consent was asked again", got)
 		}
 		from := spoken.From

@@ -51,6 +51,13 @@ type options struct {
 	set     func(*dialog.Settings)
 	screen  *screen // nil: the caller has none
 	bound   bool    // to the recording: going on without one is no choice
+
+	matcher call.Matcher // of spoken answers
+	whole   bool         // a withdrawal may destroy the call
+	hold    bool         // nothing is destroyed
+	vendor  bool         // an engine is elsewhere
+	beep    []int16
+	handOn  string
 }
 
 // gateway is one gateway for one call.
@@ -65,6 +72,8 @@ type gateway struct {
 	ledger  *ledger
 	calls   *call.Registry
 	results chan call.Result
+	metrics *call.Metrics
+	takes   int
 
 	mu      sync.Mutex
 	updates []call.Update
@@ -74,7 +83,7 @@ type gateway struct {
 func newGateway(t *testing.T, o options) *gateway {
 	t.Helper()
 	dir := t.TempDir()
-	g := &gateway{t: t, o: o, objects: &objects{}, ledger: o.ledger, calls: call.NewRegistry(1), results: make(chan call.Result, 1)}
+	g := &gateway{t: t, o: o, objects: &objects{}, ledger: o.ledger, calls: call.NewRegistry(1), results: make(chan call.Result, 1), metrics: call.NewMetrics(nil)}
 	if g.ledger == nil {
 		g.ledger = &ledger{}
 	}
@@ -123,7 +132,7 @@ func newGateway(t *testing.T, o options) *gateway {
 
 // serve runs the call of a leg.
 func (g *gateway) serve(ctx context.Context, leg *twilio.Leg) {
-	mode, policy, err := consent.ParseMode(string(g.o.mode))
+	_, policy, err := consent.ParseMode(string(g.o.mode))
 	if err != nil {
 		g.t.Error(err)
 		return
@@ -142,28 +151,43 @@ func (g *gateway) serve(ctx context.Context, leg *twilio.Leg) {
 		line = g.o.screen.over(leg)
 	}
 	settings := dialog.DefaultSettings("en")
-	settings.FirstClip = call.FirstClip(g.o.message)
 	if g.o.set != nil {
 		g.o.set(&settings)
 	}
-	options := call.Options{
-		Leg: line, Unrecorded: !g.o.bound, Consent: consent.NewMachine(mode, policy, g.o.message), Message: g.o.message,
-		Dialog: dialog.NewMachine(settings), Replier: g.o.replier, Speaker: g.o.speaker, Detector: detector,
-		Ledger: g.ledger, Begin: g.begin, Limit: g.o.limit, Watch: g.watch,
-		Farewell: call.Farewell{Duration: "1500Hz", ShuttingDown: "1600Hz", Unprovable: "1700Hz", Unanswered: "1800Hz", Unrecorded: "1900Hz"},
-		Metrics:  call.NewMetrics(nil), Log: slog.New(slog.NewTextHandler(testWriter{g.t}, nil)),
-	}
+	terms := consent.Terms{Policy: policy.For(!g.o.vendor), Decision: consent.Decision{WholeCall: g.o.whole}, Screen: g.o.screen != nil,
+		LeaveUnrecorded: g.o.bound, HandOn: g.o.handOn != ""}
+	persona := call.Persona{Consent: consent.NewMachine(terms, g.o.message), Matcher: g.o.matcher, Dialog: dialog.NewMachine(settings),
+		Replier: g.o.replier, Speaker: g.o.speaker, Language: "en", Beep: g.o.beep, HandOn: g.o.handOn, Unrecorded: !g.o.bound}
 	if g.o.engine != nil {
-		options.Engine = g.o.engine
+		persona.Engine = g.o.engine
 	}
-	c, err := call.New(options)
+	c, err := call.New(call.Options{
+		Persona: persona, Leg: line, Detector: detector, Ledger: g.ledger, Begin: g.begin, Destroy: g.destroy, Limit: g.o.limit, Watch: g.watch,
+		Farewell: call.Farewell{Duration: "1500Hz", ShuttingDown: "1600Hz", Unanswered: "1800Hz"},
+		Metrics:  g.metrics, Log: slog.New(slog.NewTextHandler(testWriter{g.t}, nil)),
+	})
 	if err != nil {
 		g.t.Error(err)
 		return
 	}
 	g.calls.Reserve("call-1")
 	defer g.calls.Release("call-1")
-	g.results <- c.Run(g.calls.Serve(ctx, "call-1"))
+	ctx = g.calls.Serve(ctx, "call-1")
+	g.calls.Attach("call-1", c)
+	g.results <- c.Run(ctx)
+}
+
+// destroy destroys all takes, unless there is a hold.
+func (g *gateway) destroy(ctx context.Context) (queued bool, err error) {
+	if g.o.hold {
+		return true, nil
+	}
+	for n := 1; n <= g.takes; n++ {
+		if err := g.spool.Destroy(ctx, "call-1", fmt.Sprintf("t%d", n)); err != nil {
+			return true, err
+		}
+	}
+	return false, nil
 }
 
 func (g *gateway) begin(origin media.Tick) (*recorder.Recorder, error) {
@@ -174,7 +198,8 @@ func (g *gateway) begin(origin media.Tick) (*recorder.Recorder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return g.spool.Begin(recorder.TakeOptions{Call: "call-1", Take: "t1", Rate: 8000, Coding: media.MuLaw,
+	g.takes++
+	return g.spool.Begin(recorder.TakeOptions{Call: "call-1", Take: fmt.Sprintf("t%d", g.takes), Rate: 8000, Coding: media.MuLaw,
 		Origin: origin, Started: time.Now(), Played: "mark", Keys: keys})
 }
 
@@ -216,11 +241,17 @@ type recording struct {
 // recording waits until all is stored, and opens it.
 func (g *gateway) recording() recording {
 	g.t.Helper()
+	return g.take("t1")
+}
+
+// take is recording for one of several takes.
+func (g *gateway) take(take string) recording {
+	g.t.Helper()
 	if err := g.spool.Drain(g.t.Context()); err != nil {
 		g.t.Fatal(err)
 	}
 	r, err := recorder.Open(g.t.Context(), recorder.OpenOptions{From: g.objects, Keys: g.keys,
-		Trusted: []ed25519.PublicKey{g.node.PublicKey()}, Call: "call-1", Take: "t1"})
+		Trusted: []ed25519.PublicKey{g.node.PublicKey()}, Call: "call-1", Take: take})
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -480,12 +511,27 @@ func (w testWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// notice is a message of two parts, each one second of a tone of its own.
+// The tones of the prompts, each half a second.
+var promptTones = map[consent.Prompt]float64{
+	consent.PromptAgain: 2050, consent.PromptUnclear: 2150, consent.PromptKey: 2250, consent.PromptHeardYes: 2350, consent.PromptHeardNo: 2450,
+	consent.PromptRefused: 2550, consent.PromptGoodbye: 1900, consent.PromptTransfer: 2650, consent.PromptWithdrawn: 2750,
+	consent.PromptDeleted: 2850, consent.PromptRequested: 2950, consent.PromptPaused: 3050, consent.PromptResumed: 3150,
+	consent.PromptMinor: 3250, consent.PromptUnproved: 1700,
+}
+
+// notice is a message of two parts, each one second of a tone of its own, with
+// prompts.
 func notice() consent.Message {
 	part := func(kind consent.PartKind, hz float64) consent.Part {
 		return consent.Part{Kind: kind, Text: fmt.Sprintf("%.0fHz", hz), SHA256: "-", Audio: media.Audio{Rate: 8000, PCM: media.Tone(8000, hz, time.Second, -12)}}
 	}
-	return consent.Message{ID: "m1", Language: "en", Wait: consent.ClearWait,
+	prompts := map[consent.Prompt]consent.Part{}
+	for name, hz := range promptTones {
+		p := part(consent.PartKind(name), hz)
+		p.Audio.PCM = p.Audio.PCM[:4000]
+		prompts[name] = p
+	}
+	return consent.Message{ID: "m1", Prompts: prompts, Language: "en", Wait: consent.ClearWait,
 		Parts: []consent.Part{part(consent.PartAI, 700), part(consent.PartRecording, 900)}}
 }
 

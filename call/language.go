@@ -15,7 +15,7 @@ func (c *Call) chooseLanguage(e consent.Event, at media.Tick) (taken bool) {
 	for _, a := range c.chooser.Step(e) {
 		switch a := a.(type) {
 		case consent.Play:
-			c.playClip(languageClips+media.ClipID(a.N), a.Part)
+			c.playPart(a)
 		case consent.Hush:
 			c.silence()
 		case consent.Taken:

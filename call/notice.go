@@ -8,21 +8,38 @@ import (
 	"sidetone/transcribe"
 )
 
-// The numbers of clips: the agent's come first, then those of the choice of a
-// language, of the notice and its prompts, and tones.
-const (
-	languageClips = media.ClipID(1 << 29)
-	noticeClips   = media.ClipID(1 << 30)
-	toneClips     = media.ClipID(1 << 31)
-)
+// toneClips is the number of the first tone; those of clips stay below.
+const toneClips = media.ClipID(1 << 31)
+
+// source is whose voice a clip of the playout is.
+type source struct {
+	clip media.ClipID  // the agent's own number; 0 for what the gateway says
+	part *consent.Part // what the gateway says
+	n    int           // by the number of its Play
+}
+
+// number gives a clip the next number of the playout.
+func (c *Call) number(s source) media.ClipID {
+	if c.sources == nil {
+		c.sources = map[media.ClipID]source{}
+	}
+	c.clips++
+	c.sources[c.clips] = s
+	return c.clips
+}
 
 // notices is what the loop knows of what the gateway itself says.
 type notices struct {
-	parts   map[media.ClipID]*consent.Part
 	waiting []consent.Play // until the agent's voice has been cut
-	leadIn  []media.Span   // what was played while nothing was kept, until the grant
+	leadIn  []lead         // what was played while nothing was kept, until the grant
 	opened  bool           // the valves of the newest question stand
 	quiet   bool           // the agent neither speaks nor hears
+}
+
+// lead is a stretch of a part as it was played.
+type lead struct {
+	span media.Span
+	part *consent.Part
 }
 
 // play plays a part of the notice, or a prompt.
@@ -31,22 +48,19 @@ func (c *Call) play(p consent.Play) {
 		c.notice.waiting = append(c.notice.waiting, p)
 		return
 	}
-	c.playClip(noticeClips+media.ClipID(p.N), p.Part)
+	c.playPart(p)
 	if c.outcome != "" {
 		c.showSentence(p.Part.Text)
 	}
 }
 
-func (c *Call) playClip(clip media.ClipID, p *consent.Part) {
-	audio, err := p.Audio.At(c.info.Rate)
+func (c *Call) playPart(p consent.Play) {
+	audio, err := p.Part.Audio.At(c.info.Rate)
 	if err != nil {
 		c.fail(err)
 		return
 	}
-	if c.notice.parts == nil {
-		c.notice.parts = map[media.ClipID]*consent.Part{}
-	}
-	c.notice.parts[clip] = p
+	clip := c.number(source{part: p.Part, n: p.N})
 	c.playout.Append(clip, audio.PCM)
 	c.playout.Finish(clip)
 }
@@ -60,41 +74,33 @@ func (c *Call) playWaiting() {
 	}
 }
 
-// playedNotice takes a stretch of the notice, of a prompt or of a tone.
-func (c *Call) playedNotice(s media.Span, at media.Tick) {
-	switch {
-	case s.Clip >= toneClips:
-		c.keepOwn(s)
-		return
-	case c.notice.opened:
-		c.keepNotice(s)
-	default:
-		c.notice.leadIn = append(c.notice.leadIn, s)
+// playedNotice takes a stretch of the notice or of a prompt.
+func (c *Call) playedNotice(s media.Span, of source, at media.Tick) {
+	if c.notice.opened {
+		c.keepNotice(s, of.part)
+	} else {
+		c.notice.leadIn = append(c.notice.leadIn, lead{s, of.part})
 	}
 	if !s.Done {
 		return
 	}
 	to := s.At + media.TickOfSample(int64(len(s.PCM)), c.info.Rate)
 	from := to - media.TickOfSample(s.From.Sample(c.info.Rate)+int64(len(s.PCM)), c.info.Rate)
-	base := noticeClips
-	if s.Clip < noticeClips {
-		base = languageClips
-	}
-	c.step(consent.Played{At: at, From: from, To: to, N: int(s.Clip - base)}, at)
+	c.step(consent.Played{At: at, From: from, To: to, N: of.n}, at)
 }
 
 // keepLeadIn puts the announcement into the recording and the transcript, at
 // the ticks at which it was played.
 func (c *Call) keepLeadIn() {
-	for _, s := range c.notice.leadIn {
-		c.keepNotice(s)
+	for _, l := range c.notice.leadIn {
+		c.keepNotice(l.span, l.part)
 	}
 	c.notice.leadIn = nil
 }
 
 // keepNotice puts a stretch of the announcement into the recording, and a part
 // that was played to its end into the transcript.
-func (c *Call) keepNotice(s media.Span) {
+func (c *Call) keepNotice(s media.Span, part *consent.Part) {
 	if c.recorder == nil {
 		return
 	}
@@ -103,8 +109,7 @@ func (c *Call) keepNotice(s media.Span) {
 			c.recorder.Write(recorder.Agent, a)
 		}
 	})
-	part := c.notice.parts[s.Clip]
-	if !s.Done || part == nil {
+	if !s.Done {
 		return
 	}
 	from := s.At - s.From

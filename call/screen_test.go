@@ -200,7 +200,7 @@ func TestGoingOnUnrecorded(t *testing.T) {
 		if keys := g.objects.keys(); len(keys) > 0 {
 			t.Errorf("objects %v", keys)
 		}
-		if got := g.ledger.events(); got != "refused" || !slices.Contains(s.lines(), "settled refused recording=false") {
+		if got := g.ledger.events(); got != "refused ended" || !slices.Contains(s.lines(), "settled refused recording=false") {
 			t.Errorf("ledger %q, shown %q", got, s.lines())
 		}
 	})
@@ -231,7 +231,7 @@ func TestBoundToTheRecording(t *testing.T) {
 		if level := media.ToneLevel(rec.left[min(len(rec.left), int(at.Sample(8000))):], 8000, 333); level > -60 {
 			t.Errorf("the caller is recorded after they took it back: %.0f dB", level)
 		}
-		if got := g.ledger.events(); got != "granted withdrawn" {
+		if got := g.ledger.events(); got != "granted withdrawn ended" {
 			t.Errorf("ledger %q", got)
 		}
 	})

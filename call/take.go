@@ -21,7 +21,7 @@ func (c *Call) endTake(at, from media.Tick, finish bool) {
 		return
 	}
 	if from < at {
-		r.Cut(from)
+		r.Cut(from, at)
 	}
 	if finish {
 		c.spawn("take", func() error {

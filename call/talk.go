@@ -240,12 +240,13 @@ func (c *Call) feed() {
 	next := s.pending[0]
 	s.pending = s.pending[1:]
 	ctx, cancel := context.WithCancel(c.run)
-	s.busy, s.muted, s.clip, s.turn, s.cancel, s.made = true, false, next.Clip, next.Turn, cancel, 0
+	s.busy, s.muted, s.turn, s.cancel, s.made = true, false, next.Turn, cancel, 0
+	s.clip = c.number(source{clip: next.Clip})
 	if s.length == nil {
 		s.length = map[media.ClipID]media.Tick{}
 	}
-	s.length[next.Clip] = 0
-	c.says <- say{ctx: ctx, clip: next.Clip, text: next.Text}
+	s.length[s.clip] = 0
+	c.says <- say{ctx: ctx, clip: s.clip, text: next.Text}
 }
 
 // speak is the speaker's goroutine: one sentence at a time.
@@ -304,15 +305,17 @@ func (c *Call) sound(s speech) {
 
 // unsaid takes a sentence of which no audio could be made.
 func (c *Call) unsaid(s speech, now time.Time) {
+	clip := c.sources[s.clip].clip
 	delete(c.spoken.length, s.clip)
+	delete(c.sources, s.clip)
 	if s.err != nil {
 		c.Log.Warn("call: sentence lost", "call", c.info.ID, "engine", c.Speaker.Name(), "err", s.err)
 	}
 	if c.ending != nil {
-		c.ending.said(c, s.clip)
+		c.ending.said(c, clip)
 		return
 	}
-	c.turnTo(dialog.SpeakFailed{At: c.clock.Tick(now), Clip: s.clip, Err: s.err})
+	c.turnTo(dialog.SpeakFailed{At: c.clock.Tick(now), Clip: clip, Err: s.err})
 }
 
 // played takes what the far end has played: into the recording, and to the
@@ -321,24 +324,29 @@ func (c *Call) played(spans []media.Span) {
 	at := c.clock.Tick(time.Now())
 	for _, s := range spans {
 		length := media.TickOfSample(int64(len(s.PCM)), c.info.Rate)
-		if s.Clip >= languageClips && s.Clip != farewellClip {
-			c.playedNotice(s, at)
+		of := c.sources[s.Clip]
+		if of.part != nil {
+			c.playedNotice(s, of, at)
 			continue
 		}
 		c.keepOwn(s)
+		if s.Clip >= toneClips {
+			continue
+		}
 		if c.ending != nil {
 			if s.Done {
-				c.ending.said(c, s.Clip)
+				c.ending.said(c, of.clip)
 			}
 			continue
 		}
 		c.turnTo(dialog.Played{
-			At: at, Clip: s.Clip, From: s.At, Offset: s.From + length,
+			At: at, Clip: of.clip, From: s.At, Offset: s.From + length,
 			Length: c.spoken.length[s.Clip], Done: s.Done,
 		})
-		c.showProgress(s.Clip)
+		c.showProgress(of.clip)
 		if s.Done {
 			delete(c.spoken.length, s.Clip)
+			delete(c.sources, s.Clip)
 		}
 	}
 }
