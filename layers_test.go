@@ -55,10 +55,11 @@ var layers = map[string][]string{
 	"recorder": {"media", "consent", "seal"},
 	// Voice activity and the spoken yes are what the call drives itself, with bare
 	// frames.
-	"call":        {"media", "telephony", "consent", "transcribe", "transcribe/vad", "transcribe/spoken", "dialog", "recorder", "seal"},
-	"store":       {},
-	"web":         {},
-	"web/webtest": {},
+	"call":         {"media", "telephony", "consent", "transcribe", "transcribe/vad", "transcribe/spoken", "dialog", "recorder", "seal"},
+	"store":        {},
+	"store/pgtest": {},
+	"web":          {},
+	"web/webtest":  {},
 
 	"internal/app":               {"..."},
 	"internal/onnx":              {"internal/models"},
@@ -93,6 +94,7 @@ var testLayers = map[string][]string{
 	"dialog/tts":           {"consent/gatetest"},
 	"dialog/tts/flite":     {"consent/gatetest", "internal/models/..."},
 	"recorder":             {"consent/gatetest", "store"},
+	"store":                {"store/pgtest"},
 }
 
 // homes confines what others made: a package whose path begins with the key
@@ -107,6 +109,7 @@ var homes = []struct{ prefix, home string }{
 	{"github.com/aws/aws-sdk-go-v2/service/kms", "seal/kms"},
 	{"github.com/versity/versitygw", "store"},
 	{"modernc.org/sqlite", "store"},
+	{"github.com/jackc/pgx", "store"},
 	{"github.com/pressly/goose", "store"},
 	{"filippo.io/age", "seal"},
 	{"github.com/yalue/onnxruntime_go", "internal/onnx"},

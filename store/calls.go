@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -29,7 +30,8 @@ type Call struct {
 	Reason    string        `json:"reason,omitempty"`
 	Consent   string        `json:"consent"`
 	Recording string        `json:"recording"`
-	Takes     int           `json:"takes"` // recorded stretches, from a grant to its end
+	Takes     int           `json:"takes"`          // recorded stretches, from a grant to its end
+	Node      string        `json:"node,omitempty"` // whose process answered; see EndLive
 }
 
 // End is how a call ended.
@@ -59,10 +61,10 @@ const (
 // or carrier id is known already.
 func (d *DB) InsertCall(ctx context.Context, c Call) error {
 	_, err := d.sql.ExecContext(ctx, `
-		insert into calls (id, carrier_id, agent, kind, direction, subject, started_at, consent, recording, takes)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		insert into calls (id, carrier_id, agent, kind, direction, subject, started_at, consent, recording, takes, node)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 		c.ID, nullable(c.CarrierID), c.Agent, c.Kind, c.Direction, nullable(c.Subject), c.Started.UnixMilli(),
-		cmp.Or(c.Consent, "pending"), cmp.Or(c.Recording, "none"), c.Takes)
+		cmp.Or(c.Consent, "pending"), cmp.Or(c.Recording, "none"), c.Takes, c.Node)
 	if isUnique(err) {
 		err = ErrConflict
 	}
@@ -80,12 +82,13 @@ func (d *DB) FinishCall(ctx context.Context, id string, e End) error {
 		where id = $1 and ended_at is null`, id, e.At.UnixMilli(), e.Duration.Milliseconds(), e.Outcome, e.Reason)
 }
 
-// EndLive ends all calls that have not ended, and returns how many: what a process
-// that crashed has left behind. Call it when no call can be live.
-func (d *DB) EndLive(ctx context.Context, e End) (int, error) {
+// EndLive ends the calls of a node, and those of none, that have not ended, and
+// returns how many: what a process that crashed has left behind. Call it when
+// no call of the node can be live.
+func (d *DB) EndLive(ctx context.Context, node string, e End) (int, error) {
 	done, err := d.sql.ExecContext(ctx, `
-		update calls set ended_at = $1, outcome = $2, reason = $3 where ended_at is null`,
-		e.At.UnixMilli(), e.Outcome, e.Reason)
+		update calls set ended_at = $1, outcome = $2, reason = $3 where ended_at is null and node in ('', $4)`,
+		e.At.UnixMilli(), e.Outcome, e.Reason, node)
 	if err != nil {
 		return 0, fmt.Errorf("store: end live calls: %w", err)
 	}
@@ -98,10 +101,16 @@ func (d *DB) SetConsent(ctx context.Context, id, state string) error {
 	return d.update(ctx, id, "set consent of", `update calls set consent = $2 where id = $1`, id, state)
 }
 
+// SetAgent notes who answers a call, where the caller has chosen somebody else.
+func (d *DB) SetAgent(ctx context.Context, id, agent string) error {
+	return d.update(ctx, id, "set agent of", `update calls set agent = $2 where id = $1`, id, agent)
+}
+
 // SetRecording notes the state of a call's recording and its number of takes.
+// The number never goes down: what was taken once has objects to look for.
 func (d *DB) SetRecording(ctx context.Context, id, state string, takes int) error {
-	return d.update(ctx, id, "set recording of",
-		`update calls set recording = $2, takes = $3 where id = $1`, id, state, takes)
+	return d.update(ctx, id, "set recording of", `
+		update calls set recording = $2, takes = case when takes > $3 then takes else $3 end where id = $1`, id, state, takes)
 }
 
 // SetSubject notes the random id of a call's caller; empty erases it.
@@ -130,7 +139,7 @@ func (d *DB) update(ctx context.Context, id, op, statement string, args ...any) 
 
 const selectCalls = `
 	select id, carrier_id, agent, kind, direction, subject, started_at, ended_at, duration_ms,
-	       outcome, reason, consent, recording, takes
+	       outcome, reason, consent, recording, takes, node
 	from calls`
 
 // Call returns one call, by our own id or by the carrier's.
@@ -211,7 +220,7 @@ func scanCall(row interface{ Scan(...any) error }) (Call, error) {
 		ended, duration                     sql.NullInt64
 	)
 	if err := row.Scan(&c.ID, &carrierID, &c.Agent, &c.Kind, &c.Direction, &subject, &started, &ended, &duration,
-		&outcome, &reason, &c.Consent, &c.Recording, &c.Takes); err != nil {
+		&outcome, &reason, &c.Consent, &c.Recording, &c.Takes, &c.Node); err != nil {
 		return Call{}, err
 	}
 	c.CarrierID, c.Subject, c.Outcome, c.Reason = carrierID.String, subject.String, outcome.String, reason.String
@@ -228,7 +237,10 @@ func nullable(s string) sql.NullString { return sql.NullString{String: s, Valid:
 
 // isUnique reports whether err says that a unique value is taken.
 func isUnique(err error) bool {
-	var e *sqlite.Error
-	return errors.As(err, &e) &&
-		(e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY || e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE)
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		return lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY || lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE
+	}
+	var postgres *pgconn.PgError
+	return errors.As(err, &postgres) && postgres.Code == "23505" // unique_violation
 }

@@ -7,45 +7,77 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/pressly/goose/v3"
-	"golang.org/x/sys/unix"
-	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
 //go:embed migrations
 var migrations embed.FS
 
-// DB holds calls in an SQLite file, and used nonces in another beside it. Its
-// methods may be called from any goroutine, and several processes may share the
-// files, but never several machines.
+// DB holds calls, subjects, requests to delete and used nonces, in SQLite files
+// or in PostgreSQL. Its methods may be called from any goroutine. Several
+// processes may share the files, but never several machines; a PostgreSQL is
+// for as many as like.
 type DB struct {
-	sql    *sql.DB
-	nonces *sql.DB
+	sql    *database
+	nonces *database
 }
 
-// How a commit is made durable. Full has it on disk before it is reported.
-// Normal leaves that to the next checkpoint: a loss of power may take back the
-// newest commits, a crash of the process none.
-const (
-	full   = "FULL"
-	normal = "NORMAL"
-)
+// database is an opened SQL database. Statements are the same for SQLite and
+// PostgreSQL, but for what the other fields hold.
+type database struct {
+	*sql.DB
+	snapshot   *sql.TxOptions // of a transaction that reads one state and keeps no writer waiting
+	serial     *sql.TxOptions // of one that reads one state, and writes
+	skipLocked string         // ends a select of rows to delete: leave those that another deletes
+	numbered   bool           // placeholders need their numbers
+}
 
-// OpenDB opens the database at path, makes it with mode 0600 if it is missing,
-// and brings its schema up to date.
-func OpenDB(ctx context.Context, path string) (*DB, error) {
-	db, err := openSQLite(ctx, path, "calls", full)
+// values returns the placeholders of an insert, such as "($1,$2),($3,$4)" for two
+// rows of two values. SQLite takes numbered ones too, but its time for them
+// grows with the square.
+func (d *database) values(rows, columns int) string {
+	var b strings.Builder
+	for n := range rows * columns {
+		switch {
+		case n == 0:
+			b.WriteString("(")
+		case n%columns == 0:
+			b.WriteString("),(")
+		default:
+			b.WriteString(",")
+		}
+		if d.numbered {
+			fmt.Fprintf(&b, "$%d", n+1)
+		} else {
+			b.WriteString("?")
+		}
+	}
+	b.WriteString(")")
+	return b.String()
+}
+
+// OpenDB opens the database at location and brings its schema up to date.
+// location is the path of an SQLite file, which is made with mode 0600 if it is
+// missing, or the URL of a PostgreSQL, as in postgres://user@host/name. No error
+// and no log holds the URL's password.
+func OpenDB(ctx context.Context, location string) (*DB, error) {
+	if isPostgres(location) {
+		db, err := openPostgres(ctx, location, "calls", "nonces")
+		if err != nil {
+			return nil, fmt.Errorf("store: open database %s: %w", locationName(location), err)
+		}
+		return &DB{sql: db, nonces: db}, nil
+	}
+	db, err := openSQLite(ctx, location, "calls", full)
 	if err != nil {
-		return nil, fmt.Errorf("store: open database %s: %w", path, err)
+		return nil, fmt.Errorf("store: open database %s: %w", location, err)
 	}
 	// A caller waits while a nonce is spent, and must not wait for a disk that is
 	// busy with recordings.
-	beside := noncesPath(path)
+	beside := noncesPath(location)
 	nonces, err := openSQLite(ctx, beside, "nonces", normal)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("store: open database %s: %w", beside, err), db.Close())
@@ -53,7 +85,7 @@ func OpenDB(ctx context.Context, path string) (*DB, error) {
 	return &DB{sql: db, nonces: nonces}, nil
 }
 
-// noncesPath is where the nonces of the database at path lie.
+// noncesPath is where the nonces of the SQLite file at path lie.
 func noncesPath(path string) string {
 	ext := filepath.Ext(path)
 	return strings.TrimSuffix(path, ext) + "-nonces" + ext
@@ -62,52 +94,13 @@ func noncesPath(path string) string {
 // Close closes the database.
 func (d *DB) Close() error { return errors.Join(d.sql.Close(), d.nonces.Close()) }
 
-// openSQLite opens the file and applies the migrations in the named folder.
-//
-// WAL lets readers read while one writes; synchronous says how a commit is made
-// durable; secure_delete overwrites what is deleted.
-func openSQLite(ctx context.Context, path, folder, synchronous string) (*sql.DB, error) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
-	}
-	// Processes that start at once must not migrate at once.
-	lock, err := lockFile(path+".lock", unix.LOCK_EX)
-	if err != nil {
-		return nil, err
-	}
-	defer lock.Close()
-	// SQLite would make the file readable to others. It is made only if missing:
-	// closing a file drops the locks that SQLite holds on it in this process.
-	if f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600); err == nil {
-		f.Close()
-	} else if !errors.Is(err, os.ErrExist) {
-		return nil, err
-	}
-	name := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{
-		"_txlock": {"immediate"},
-		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(" + synchronous + ")", "secure_delete(1)"},
-	}.Encode()}
-	db, err := sql.Open("sqlite", name.String())
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(8)
-	if err := migrate(ctx, db, folder); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return db, nil
-}
-
-func migrate(ctx context.Context, db *sql.DB, folder string) error {
+// migrate applies the migrations in the named folder that are not yet applied.
+func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, folder string, options ...goose.ProviderOption) error {
 	files, err := fs.Sub(migrations, "migrations/"+folder)
 	if err != nil {
 		return err
 	}
-	steps, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	steps, err := goose.NewProvider(dialect, db, files, options...)
 	if err != nil {
 		return err
 	}

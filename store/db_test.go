@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-func openDB(t *testing.T, path string) *DB {
+func openDB(t *testing.T, location string) *DB {
 	t.Helper()
-	d, err := OpenDB(t.Context(), path)
+	d, err := OpenDB(t.Context(), location)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,10 +27,14 @@ func openDB(t *testing.T, path string) *DB {
 var began = time.Date(2026, 11, 21, 10, 0, 0, int(7*time.Millisecond), time.UTC)
 
 func TestCalls(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "made/for it/?#%20.db")
-	d := openDB(t, path)
+	onEachEngine(t, testCalls)
+	t.Run("a path that is no URL", func(t *testing.T) { testCalls(t, filepath.Join(t.TempDir(), "made/for it/?#%20.db")) })
+}
+
+func testCalls(t *testing.T, location string) {
+	d := openDB(t, location)
 	ctx := t.Context()
-	call := Call{ID: "c1", CarrierID: "CA1", Agent: "interview", Kind: "phone", Direction: "inbound", Started: began}
+	call := Call{ID: "c1", CarrierID: "CA1", Agent: "interview", Kind: "phone", Direction: "inbound", Started: began, Node: "n1"}
 	if err := d.InsertCall(ctx, call); err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +54,7 @@ func TestCalls(t *testing.T) {
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	d = openDB(t, path)
+	d = openDB(t, location)
 	if got, err := d.Call(ctx, "c1"); err != nil || !reflect.DeepEqual(got, call) {
 		t.Errorf("got %+v, error %v, wanted %+v", got, err, call)
 	}
@@ -65,8 +69,54 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-func TestUnknownCall(t *testing.T) {
-	d := openDB(t, filepath.Join(t.TempDir(), "calls.db"))
+// A recording that has failed or was destroyed still has objects to look for.
+func TestTakesNeverGoDown(t *testing.T) { onEachEngine(t, testTakesNeverGoDown) }
+
+func testTakesNeverGoDown(t *testing.T, location string) {
+	d := openDB(t, location)
+	if err := d.InsertCall(t.Context(), Call{ID: "c1", Started: began}); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		state       string
+		takes, want int
+	}{{"recording", 1, 1}, {"recording", 2, 2}, {"stored", 1, 2}, {"destroyed", 0, 2}, {"stored", 3, 3}} {
+		if err := d.SetRecording(t.Context(), "c1", test.state, test.takes); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := d.Call(t.Context(), "c1"); err != nil || got.Recording != test.state || got.Takes != test.want {
+			t.Errorf("after %s, %d: %s, %d, error %v", test.state, test.takes, got.Recording, got.Takes, err)
+		}
+	}
+}
+
+// A node that starts ends what it left behind, and no other node's calls.
+func TestEndLive(t *testing.T) { onEachEngine(t, testEndLive) }
+
+func testEndLive(t *testing.T, location string) {
+	d := openDB(t, location)
+	for id, node := range map[string]string{"c1": "n1", "c2": "n2", "c3": "", "c4": "n1"} {
+		if err := d.InsertCall(t.Context(), Call{ID: id, Started: began, Node: node}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.FinishCall(t.Context(), "c4", End{At: began, Outcome: "completed"}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := d.EndLive(t.Context(), "n1", End{At: began, Outcome: "internal", Reason: "crashed"}); err != nil || n != 2 {
+		t.Errorf("%d calls ended, error %v, wanted 2", n, err)
+	}
+	for id, want := range map[string]string{"c1": "internal", "c2": "", "c3": "internal", "c4": "completed"} {
+		if c, err := d.Call(t.Context(), id); err != nil || c.Outcome != want {
+			t.Errorf("%s ended as %q, error %v, wanted %q", id, c.Outcome, err, want)
+		}
+	}
+}
+
+func TestUnknownCall(t *testing.T) { onEachEngine(t, testUnknownCall) }
+
+func testUnknownCall(t *testing.T, location string) {
+	d := openDB(t, location)
 	_, err := d.Call(t.Context(), "c9")
 	for op, err := range map[string]error{
 		"call": err, "finish": d.FinishCall(t.Context(), "c9", End{}), "consent": d.SetConsent(t.Context(), "c9", "granted"),
@@ -78,8 +128,10 @@ func TestUnknownCall(t *testing.T) {
 	}
 }
 
-func TestOneCallACarrierID(t *testing.T) {
-	d := openDB(t, filepath.Join(t.TempDir(), "calls.db"))
+func TestOneCallACarrierID(t *testing.T) { onEachEngine(t, testOneCallACarrierID) }
+
+func testOneCallACarrierID(t *testing.T, location string) {
+	d := openDB(t, location)
 	for _, test := range []struct {
 		id, carrier string
 		want        error
@@ -93,8 +145,10 @@ func TestOneCallACarrierID(t *testing.T) {
 	}
 }
 
-func TestCallsAreFiltered(t *testing.T) {
-	d := openDB(t, filepath.Join(t.TempDir(), "calls.db"))
+func TestCallsAreFiltered(t *testing.T) { onEachEngine(t, testCallsAreFiltered) }
+
+func testCallsAreFiltered(t *testing.T, location string) {
+	d := openDB(t, location)
 	ctx := t.Context()
 	for i := range 120 {
 		c := Call{ID: fmt.Sprintf("c%03d", i), Agent: "interview", Kind: "phone", Direction: "inbound", Started: began.Add(time.Duration(i/2) * time.Second)}
@@ -233,9 +287,10 @@ func TestNoDatabase(t *testing.T) {
 	}
 }
 
-func TestNonceIsUsedOnce(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "calls.db")
-	nodes := []*DB{openDB(t, path), openDB(t, path)}
+func TestNonceIsUsedOnce(t *testing.T) { onEachEngine(t, testNonceIsUsedOnce) }
+
+func testNonceIsUsedOnce(t *testing.T, location string) {
+	nodes := []*DB{openDB(t, location), openDB(t, location)}
 	expires := time.Now().Add(time.Minute)
 	var first atomic.Int32
 	var users sync.WaitGroup
@@ -265,8 +320,10 @@ func TestNonceIsUsedOnce(t *testing.T) {
 	}
 }
 
-func TestExpiredNoncesAreSwept(t *testing.T) {
-	d := openDB(t, filepath.Join(t.TempDir(), "calls.db"))
+func TestExpiredNoncesAreSwept(t *testing.T) { onEachEngine(t, testExpiredNoncesAreSwept) }
+
+func testExpiredNoncesAreSwept(t *testing.T, location string) {
+	d := openDB(t, location)
 	for i := range 40 {
 		if _, err := d.nonces.ExecContext(t.Context(), `insert into used_nonces values ($1, $2)`, fmt.Sprint(i), began.Unix()); err != nil {
 			t.Fatal(err)

@@ -1,36 +1,109 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"crypto/ed25519"
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
-const (
-	// maxBatch bounds the rows of one commit, and with it how long one waits.
-	maxBatch = 256
-	// MaxLedgerBody is the largest body of a ledger row, in bytes.
-	MaxLedgerBody = 1 << 20
-	// commitTimeout bounds one commit; it outlives SQLite's own busy timeout.
-	commitTimeout = 10 * time.Second
-)
+// MaxLedgerBody is the largest body of a ledger row, in bytes.
+const MaxLedgerBody = 1 << 20
 
-// Ledger is an append-only table in an SQLite file of its own. The rows form a
-// hash chain, so that a changed, removed or inserted row shows; rows cut off
-// at the end show only against a copy of a later hash. One goroutine writes,
-// from OpenLedger to Close, and makes the rows of all who wait durable in one
-// commit. Its methods may be called from any goroutine.
+// Ledger is an append-only table. The rows of one process form a hash chain, so
+// that a changed, removed or inserted row shows; signed checkpoints join the
+// chains of all processes, so that rows cut off at the end show too. One
+// goroutine writes, from OpenLedger to Close, and makes the rows of all who
+// wait durable in one commit. Its methods may be called from any goroutine.
 type Ledger struct {
-	sql      *sql.DB
-	metrics  *Metrics
+	db       *database
+	o        LedgerOptions
+	chain    string
 	requests chan *appendRequest
 	closing  chan struct{}
-	writer   sync.WaitGroup
 	close    func() error
 }
+
+// LedgerOptions says what a ledger does besides appending rows. The zero value
+// suits one who reads: it signs nothing, and keeps no ballast.
+type LedgerOptions struct {
+	// Sign returns the pure Ed25519 signature of a message by the private half of
+	// Key, at once. Without it no checkpoint is written.
+	Sign func(message []byte) []byte
+	Key  ed25519.PublicKey
+	// Every is the time between checkpoints, one minute by default. None is written
+	// when no row has come.
+	Every time.Duration
+	// Ballast is how many bytes an SQLite file keeps of its disk, to be given up
+	// piece by piece when the disk is full; 0: none. It lies beside the file.
+	Ballast int64
+	// Failing is called with true when rows or checkpoints can no longer be
+	// written, and with false when they can again: one call at a time, from
+	// goroutines of the ledger. It must not block. With it, the ledger writes a
+	// little when no row comes, so that a failure is noticed before a caller is.
+	Failing func(failing bool)
+	Metrics *Metrics
+	Log     *slog.Logger
+}
+
+// DefaultBallast is enough for some thousand rows.
+const DefaultBallast = 16 << 20
+
+// OpenLedger opens the ledger at location, as OpenDB does, and starts its
+// writer. A PostgreSQL that may report a commit before it is on disk is refused
+// with ErrNotDurable.
+func OpenLedger(ctx context.Context, location string, o LedgerOptions) (*Ledger, error) {
+	if (o.Sign == nil) != (o.Key == nil) || o.Key != nil && len(o.Key) != ed25519.PublicKeySize {
+		return nil, errors.New("store: open ledger: a signer needs its Ed25519 key, and a key its signer")
+	}
+	o.Every = cmp.Or(o.Every, time.Minute)
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	var db *database
+	var err error
+	if isPostgres(location) {
+		db, err = openPostgres(ctx, location, "ledger-postgres")
+	} else {
+		db, err = openSQLite(ctx, location, "ledger", full)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: open ledger %s: %w", locationName(location), err)
+	}
+	l := &Ledger{db: db, o: o, chain: newChain(), requests: make(chan *appendRequest), closing: make(chan struct{})}
+	w := newWriter(l, location)
+	var running sync.WaitGroup
+	running.Go(w.run)
+	l.close = sync.OnceValue(func() error {
+		close(l.closing)
+		running.Wait()
+		err := w.finish()
+		if err != nil {
+			err = fmt.Errorf("store: last checkpoint of the ledger: %w", err)
+		}
+		return errors.Join(err, l.db.Close())
+	})
+	return l, nil
+}
+
+// Close waits for the rows being written, writes a last checkpoint and closes
+// the database. It may be called twice. A row that is appended later is refused
+// with ErrClosed.
+func (l *Ledger) Close() error { return l.close() }
+
+// Chain returns the name of the chain that this process writes.
+func (l *Ledger) Chain() string { return l.chain }
 
 // appendRequest is one row on its way to the writer, who sets seq or err and
 // closes done.
@@ -40,46 +113,24 @@ type appendRequest struct {
 	done chan struct{}
 }
 
-// OpenLedger opens the ledger at path, makes it with mode 0600 if it is
-// missing, and starts its writer. m may be nil.
-func OpenLedger(ctx context.Context, path string, m *Metrics) (*Ledger, error) {
-	db, err := openSQLite(ctx, path, "ledger", full)
-	if err != nil {
-		return nil, fmt.Errorf("store: open ledger %s: %w", path, err)
-	}
-	if m == nil {
-		m = NewMetrics(nil)
-	}
-	l := &Ledger{sql: db, metrics: m, requests: make(chan *appendRequest), closing: make(chan struct{})}
-	l.writer.Go(l.write)
-	l.close = sync.OnceValue(func() error {
-		close(l.closing)
-		l.writer.Wait()
-		return l.sql.Close()
-	})
-	return l, nil
-}
-
-// Close waits for the rows being written and closes the file. It may be called
-// twice. A row that is appended later is refused with ErrClosed.
-func (l *Ledger) Close() error { return l.close() }
-
-// Append adds a row and returns its number once it is on disk. If ctx ends
-// first, the row may still be written.
+// Append adds a row and returns its number in the chain of this process, once
+// it is on disk. call and event are words without spaces; call may be empty. If
+// ctx ends first, or the database does not answer, the row may still be
+// written.
 func (l *Ledger) Append(ctx context.Context, call, event string, body []byte) (seq int64, err error) {
 	defer func(start time.Time) {
-		l.metrics.ledger.WithLabelValues(result(err)).Observe(time.Since(start).Seconds())
+		l.o.Metrics.ledger.WithLabelValues(result(err)).Observe(time.Since(start).Seconds())
 		if err != nil {
 			err = fmt.Errorf("store: append to ledger: %w", err)
 		}
 	}(time.Now())
-	if event == "" {
-		return 0, errors.New("row without event")
+	if event == "" || !isWord(event) || !isWord(call) {
+		return 0, errors.New("a row needs an event, and names without spaces")
 	}
 	if len(body) > MaxLedgerBody {
 		return 0, fmt.Errorf("body of %d bytes: %w", len(body), ErrTooLarge)
 	}
-	r := &appendRequest{row: Row{Call: call, Event: event, Body: body}, done: make(chan struct{})}
+	r := &appendRequest{row: Row{Chain: l.chain, Call: call, Event: event, Body: body}, done: make(chan struct{})}
 	select {
 	case l.requests <- r:
 	case <-l.closing:
@@ -95,124 +146,116 @@ func (l *Ledger) Append(ctx context.Context, call, event string, body []byte) (s
 	}
 }
 
-// write commits what is asked for, one batch after another.
-func (l *Ledger) write() {
-	for {
-		var batch []*appendRequest
-		select {
-		case r := <-l.requests:
-			batch = l.gather(r)
-		case <-l.closing:
-			return
-		}
-		err := l.commit(batch)
-		if err == nil {
-			l.metrics.batch.Observe(float64(len(batch)))
-		}
-		for _, r := range batch {
-			r.err = err
-			close(r.done)
-		}
-	}
+// isWord reports whether s is what any database takes as a text and shows in
+// one line. A row that one of them refused would fail the rows beside it.
+func isWord(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) })
 }
 
-// gather returns r and what else waits, without waiting for more.
-func (l *Ledger) gather(r *appendRequest) []*appendRequest {
-	batch := []*appendRequest{r}
-	for len(batch) < maxBatch {
-		select {
-		case r := <-l.requests:
-			batch = append(batch, r)
-		default:
-			return batch
-		}
-	}
-	return batch
-}
+const selectRows = `select chain, seq, at, call, event, body, hash from ledger `
 
-// commit writes a batch in one transaction. It reads the head of the chain
-// each time, since another process may append to the same file.
-func (l *Ledger) commit(batch []*appendRequest) (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
-	defer cancel()
-	tx, err := l.sql.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() // does nothing after Commit
-	var head Row
-	var hash []byte
-	err = tx.QueryRowContext(ctx, `select seq, hash from ledger order by seq desc limit 1`).Scan(&head.Seq, &hash)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return err
-	}
-	copy(head.Hash[:], hash)
-	insert, err := tx.PrepareContext(ctx,
-		`insert into ledger (seq, at, call, event, body, hash) values ($1, $2, $3, $4, $5, $6)`)
-	if err != nil {
-		return err
-	}
-	for _, r := range batch {
-		r.row.Seq = head.Seq + 1
-		r.row.At = time.Now()
-		r.row.Hash = link(head.Hash, r.row)
-		body := append([]byte{}, r.row.Body...) // never null
-		if _, err := insert.ExecContext(ctx, r.row.Seq, r.row.At.UnixMicro(), r.row.Call, r.row.Event, body, r.row.Hash[:]); err != nil {
-			return err
-		}
-		head = r.row
-	}
-	return tx.Commit()
-}
-
-// Rows returns the rows of a call, or of every call if it is empty, in order.
+// Rows returns the rows of a call, or of every call if it is empty: those of a
+// chain in its order, and of several chains by their times.
 func (l *Ledger) Rows(ctx context.Context, call string) ([]Row, error) {
 	rows := []Row{}
-	err := l.scan(ctx, call, func(r Row) error {
+	err := scanRows(ctx, l.db, selectRows+`where $1 = '' or call = $1 order by chain, seq`, func(r Row) error {
 		rows = append(rows, r)
 		return nil
-	})
+	}, call)
 	if err != nil {
 		return nil, fmt.Errorf("store: ledger rows: %w", err)
 	}
-	return rows, nil
+	return merge(rows), nil
 }
 
-// Verify walks the whole chain. An error that wraps ErrTampered names the first
-// row that is missing or does not have its hash.
-func (l *Ledger) Verify(ctx context.Context) error {
-	var prev Row
-	err := l.scan(ctx, "", func(r Row) error {
-		err := follow(prev, r)
-		prev = r
-		return err
+// EachCall calls f with the rows of one call after another, as Rows returns
+// them, and holds no more than one call's. Rows of no call come first.
+func (l *Ledger) EachCall(ctx context.Context, f func(call string, rows []Row) error) error {
+	var rows []Row
+	done := func() error {
+		if len(rows) == 0 {
+			return nil
+		}
+		return f(rows[0].Call, merge(rows))
+	}
+	err := scanRows(ctx, l.db, selectRows+`order by call, chain, seq`, func(r Row) error {
+		if len(rows) > 0 && r.Call != rows[0].Call {
+			if err := done(); err != nil {
+				return err
+			}
+			rows = nil
+		}
+		rows = append(rows, r)
+		return nil
 	})
+	if err == nil {
+		err = done()
+	}
 	if err != nil {
-		return fmt.Errorf("store: verify ledger: %w", err)
+		return fmt.Errorf("store: calls of the ledger: %w", err)
 	}
 	return nil
 }
 
-// scan calls f with every row of a call, or of all, in order.
-func (l *Ledger) scan(ctx context.Context, call string, f func(Row) error) error {
-	rows, err := l.sql.QueryContext(ctx,
-		`select seq, at, call, event, body, hash from ledger where $1 = '' or call = $1 order by seq`, call)
+// merge orders rows that lie chain after chain by their times, without changing
+// the order within a chain, whatever its clock did.
+func merge(rows []Row) []Row {
+	var chains [][]Row
+	for i, start := 1, 0; i <= len(rows); i++ {
+		if i == len(rows) || rows[i].Chain != rows[start].Chain {
+			chains = append(chains, rows[start:i])
+			start = i
+		}
+	}
+	if len(chains) < 2 {
+		return rows
+	}
+	merged := make([]Row, 0, len(rows))
+	for len(merged) < len(rows) {
+		next := -1
+		for i, c := range chains {
+			if len(c) > 0 && (next < 0 || c[0].At.Before(chains[next][0].At)) {
+				next = i
+			}
+		}
+		merged = append(merged, chains[next][0])
+		chains[next] = chains[next][1:]
+	}
+	return merged
+}
+
+// querier is a database or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// scanRows calls f with every row that a query of selectRows's columns returns.
+func scanRows(ctx context.Context, q querier, query string, f func(Row) error, args ...any) error {
+	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var r Row
-		var at int64
-		var hash []byte
-		if err := rows.Scan(&r.Seq, &at, &r.Call, &r.Event, &r.Body, &hash); err != nil {
+		r, err := scanRow(rows)
+		if err != nil {
 			return err
 		}
-		r.At = time.UnixMicro(at).UTC()
-		copy(r.Hash[:], hash)
 		if err := f(r); err != nil {
 			return err
 		}
 	}
 	return rows.Err()
+}
+
+// scanRow reads the columns of selectRows, and more if asked.
+func scanRow(rows *sql.Rows, more ...any) (r Row, err error) {
+	var at int64
+	var hash []byte
+	if err := rows.Scan(append([]any{&r.Chain, &r.Seq, &at, &r.Call, &r.Event, &r.Body, &hash}, more...)...); err != nil {
+		return Row{}, err
+	}
+	r.At = time.UnixMicro(at).UTC()
+	r.Hash = asHash(hash)
+	return r, nil
 }

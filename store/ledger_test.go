@@ -1,11 +1,9 @@
 package store
 
 import (
-	"bytes"
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
-	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -20,9 +18,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-func openLedger(t testing.TB, path string) *Ledger {
+func openLedger(t testing.TB, location string, change ...func(*LedgerOptions)) *Ledger {
 	t.Helper()
-	l, err := OpenLedger(t.Context(), path, nil)
+	var o LedgerOptions
+	for _, c := range change {
+		c(&o)
+	}
+	l, err := OpenLedger(t.Context(), location, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,9 +32,42 @@ func openLedger(t testing.TB, path string) *Ledger {
 	return l
 }
 
-func TestLedger(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "ledger.db")
-	l := openLedger(t, path)
+// nodeKey is the signing key of a node of this number, the same each time.
+func nodeKey(node byte) ed25519.PrivateKey {
+	seed := sha256.Sum256([]byte{node})
+	return ed25519.NewKeyFromSeed(seed[:])
+}
+
+func publicKey(node byte) ed25519.PublicKey { return nodeKey(node).Public().(ed25519.PublicKey) }
+
+// signed has the ledger sign with the key of a node.
+func signed(node byte) func(*LedgerOptions) {
+	return func(o *LedgerOptions) {
+		o.Key = publicKey(node)
+		o.Sign = func(message []byte) []byte { return ed25519.Sign(nodeKey(node), message) }
+	}
+}
+
+func appendRow(t testing.TB, l *Ledger, call, event, body string) {
+	t.Helper()
+	if _, err := l.Append(t.Context(), call, event, []byte(body)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func verify(t testing.TB, l *Ledger, trusted ...ed25519.PublicKey) Verified {
+	t.Helper()
+	v, err := l.Verify(t.Context(), trusted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestLedger(t *testing.T) { onEachEngine(t, testLedger) }
+
+func testLedger(t *testing.T, location string) {
+	l := openLedger(t, location)
 	ctx := t.Context()
 	before := time.Now().Truncate(time.Microsecond)
 	for i, row := range []struct{ call, event, body string }{
@@ -42,39 +77,62 @@ func TestLedger(t *testing.T) {
 			t.Errorf("row %d got number %d, error %v", i+1, seq, err)
 		}
 	}
-	if err := errors.Join(l.Verify(ctx), l.Close(), l.Close()); err != nil {
+	if v := verify(t, l); v.Rows != 4 || v.Chains != 1 || v.Unsigned != 4 || v.Checkpoints != 0 {
+		t.Errorf("seen %+v", v)
+	}
+	if err := errors.Join(l.Close(), l.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := l.Append(ctx, "c1", "late", nil); !errors.Is(err, ErrClosed) {
 		t.Errorf("after close: %v", err)
 	}
-	l = openLedger(t, path)
+	first := l.Chain()
+	l = openLedger(t, location)
 	rows, err := l.Rows(ctx, "c1")
 	if err != nil || len(rows) != 2 || rows[1].Seq != 3 || rows[1].Event != "grant" || string(rows[1].Body) != "\x00\xff" ||
-		rows[0].At.Before(before) || rows[1].At.Before(rows[0].At) {
+		rows[1].Chain != first || rows[0].At.Before(before) || rows[1].At.Before(rows[0].At) {
 		t.Errorf("rows %+v, error %v", rows, err)
 	}
 	if rows, err := l.Rows(ctx, ""); err != nil || len(rows) != 4 {
 		t.Errorf("%d rows in all, error %v", len(rows), err)
 	}
-	if seq, err := l.Append(ctx, "c1", "end", nil); err != nil || seq != 5 {
-		t.Errorf("number %d, error %v", seq, err)
+	if seq, err := l.Append(ctx, "c1", "end", nil); err != nil || seq != 1 {
+		t.Errorf("number %d in the chain of another process, error %v", seq, err)
 	}
-	if err := l.Verify(ctx); err != nil {
-		t.Error(err)
-	}
-	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
-		t.Errorf("mode %v, error %v", info.Mode(), err)
+	if v := verify(t, l); v.Rows != 5 || v.Chains != 2 {
+		t.Errorf("seen %+v", v)
 	}
 }
 
-func TestLedgerRefuses(t *testing.T) {
-	l := openLedger(t, filepath.Join(t.TempDir(), "ledger.db"))
-	if _, err := l.Append(t.Context(), "c1", "", nil); err == nil {
-		t.Error("a row without event was taken")
+func TestLedgerFileIsOurs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	openLedger(t, path, func(o *LedgerOptions) { o.Ballast = 1 << 20 })
+	for _, name := range []string{path, path + ".ballast"} {
+		if info, err := os.Stat(name); err != nil || info.Mode() != 0o600 {
+			t.Errorf("%s has mode %v, error %v", name, info.Mode(), err)
+		}
+	}
+}
+
+// What a database may not take, none is asked to: a row that fails alone would
+// fail those that are written with it.
+func TestLedgerRefuses(t *testing.T) { onEachEngine(t, testLedgerRefuses) }
+
+func testLedgerRefuses(t *testing.T, location string) {
+	l := openLedger(t, location)
+	for _, name := range []string{"", "two words", "line\n", "nul\x00", "bad\xffutf8", "\u202eback"} {
+		if _, err := l.Append(t.Context(), "c1", name, nil); err == nil {
+			t.Errorf("event %q was taken", name)
+		}
+		if _, err := l.Append(t.Context(), name, "e", nil); err == nil && name != "" {
+			t.Errorf("call %q was taken", name)
+		}
 	}
 	if _, err := l.Append(t.Context(), "c1", "e", make([]byte, MaxLedgerBody+1)); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("large body: %v", err)
+	}
+	if _, err := l.Append(t.Context(), "c1", "größe", make([]byte, MaxLedgerBody)); err != nil {
+		t.Errorf("largest body: %v", err)
 	}
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -82,31 +140,43 @@ func TestLedgerRefuses(t *testing.T) {
 	if _, err := l.Append(over, "c1", "e", nil); err != nil && !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	if err := l.Verify(t.Context()); err != nil {
-		t.Error(err)
+	verify(t, l)
+	for name, o := range map[string]LedgerOptions{
+		"signer without key": {Sign: func([]byte) []byte { return nil }},
+		"key without signer": {Key: publicKey(1)},
+		"half a key":         {Key: publicKey(1)[:16], Sign: func([]byte) []byte { return nil }},
+	} {
+		if _, err := OpenLedger(t.Context(), location, o); err == nil {
+			t.Errorf("%s: no error", name)
+		}
 	}
 }
 
-// Writers of two processes extend one chain, and each is told its own row.
-func TestLedgerWritersShareOneChain(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "ledger.db")
-	ledgers := []*Ledger{openLedger(t, path), openLedger(t, path)}
+// Processes extend a chain each, and each row is told its own number.
+func TestLedgerChainAProcess(t *testing.T) { onEachEngine(t, testLedgerChainAProcess) }
+
+func testLedgerChainAProcess(t *testing.T, location string) {
 	registry := prometheus.NewRegistry()
-	ledgers[0].metrics = NewMetrics(registry)
+	metrics := NewMetrics(registry)
+	ledgers := []*Ledger{openLedger(t, location, func(o *LedgerOptions) { o.Metrics = metrics }), openLedger(t, location)}
+	type name struct {
+		chain string
+		seq   int64
+	}
 	var mu sync.Mutex
-	bodies := make(map[int64]string)
+	bodies := make(map[name]string)
 	var writers sync.WaitGroup
 	for i := range 40 {
 		writers.Go(func() {
 			for j := range 5 {
 				body := fmt.Sprintf("%d/%d", i, j)
-				seq, err := ledgers[i%2].Append(t.Context(), "c", "e", []byte(body))
+				seq, err := ledgers[i%2].Append(t.Context(), fmt.Sprint("c", j), "e", []byte(body))
 				if err != nil {
 					t.Error(err)
 					return
 				}
 				mu.Lock()
-				bodies[seq] = body
+				bodies[name{ledgers[i%2].Chain(), seq}] = body
 				mu.Unlock()
 			}
 		})
@@ -117,102 +187,122 @@ func TestLedgerWritersShareOneChain(t *testing.T) {
 		t.Fatalf("%d rows, %d numbers, error %v", len(rows), len(bodies), err)
 	}
 	for _, r := range rows {
-		if bodies[r.Seq] != string(r.Body) {
-			t.Errorf("row %d holds %q, its writer wrote %q", r.Seq, r.Body, bodies[r.Seq])
+		if bodies[name{r.Chain, r.Seq}] != string(r.Body) {
+			t.Errorf("row %d holds %q, its writer wrote %q", r.Seq, r.Body, bodies[name{r.Chain, r.Seq}])
 		}
 	}
-	if err := ledgers[1].Verify(t.Context()); err != nil {
-		t.Error(err)
+	if v := verify(t, ledgers[1]); v.Chains != 2 || v.Rows != 200 {
+		t.Errorf("seen %+v", v)
 	}
-	if n := testutil.CollectAndCount(ledgers[0].metrics.ledger); n != 1 {
+	if n := testutil.CollectAndCount(metrics.ledger); n != 1 {
 		t.Errorf("%d results, wanted ok alone", n)
+	}
+	testEachCall(t, ledgers[0])
+}
+
+func testEachCall(t *testing.T, l *Ledger) {
+	var calls []string
+	err := l.EachCall(t.Context(), func(call string, rows []Row) error {
+		calls = append(calls, call)
+		want, err := l.Rows(t.Context(), call)
+		if err != nil || len(rows) != 40 || fmt.Sprint(rows) != fmt.Sprint(want) {
+			t.Errorf("call %s: %d rows, error %v", call, len(rows), err)
+		}
+		return nil
+	})
+	if err != nil || fmt.Sprint(calls) != "[c0 c1 c2 c3 c4]" {
+		t.Errorf("calls %v, error %v", calls, err)
+	}
+	stop := errors.New("stop")
+	if err := l.EachCall(t.Context(), func(string, []Row) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("error %v", err)
 	}
 }
 
-// Whoever has the file open through SQLite cannot change what stands there.
-func TestLedgerIsAppendOnly(t *testing.T) {
-	l := openLedger(t, filepath.Join(t.TempDir(), "ledger.db"))
-	for range 3 {
-		if _, err := l.Append(t.Context(), "c1", "e", []byte("body")); err != nil {
-			t.Fatal(err)
+func TestRowsOfSeveralChains(t *testing.T) {
+	row := func(chain string, seq, second int64) Row {
+		return Row{Chain: chain, Seq: seq, At: time.Unix(second, 0)}
+	}
+	for _, test := range []struct {
+		name string
+		rows []Row
+		want string
+	}{
+		{"none", nil, ""},
+		{"one chain, its clock set back", []Row{row("a", 1, 9), row("a", 2, 3)}, "a1 a2"},
+		{"by time", []Row{row("a", 1, 1), row("a", 2, 5), row("b", 1, 2), row("b", 2, 6), row("c", 1, 4)}, "a1 b1 c1 a2 b2"},
+		{"order of a chain first", []Row{row("a", 1, 9), row("a", 2, 3), row("b", 1, 5)}, "b1 a1 a2"},
+		{"same time", []Row{row("a", 1, 5), row("b", 1, 5)}, "a1 b1"},
+	} {
+		var got []string
+		for _, r := range merge(test.rows) {
+			got = append(got, fmt.Sprint(r.Chain, r.Seq))
+		}
+		if text := strings.Join(got, " "); text != test.want {
+			t.Errorf("%s: %s, wanted %s", test.name, text, test.want)
 		}
 	}
-	for _, statement := range []string{
-		`update ledger set body = x'00' where seq = 2`,
+}
+
+// Whoever has the database open through its engine cannot change what stands
+// there.
+func TestLedgerIsAppendOnly(t *testing.T) { onEachEngine(t, testLedgerIsAppendOnly) }
+
+func testLedgerIsAppendOnly(t *testing.T, location string) {
+	l := openLedger(t, location, signed(1))
+	for range 3 {
+		appendRow(t, l, "c1", "e", "body")
+	}
+	if wrote, err := l.sign(t.Context()); !wrote || err != nil {
+		t.Fatalf("wrote %v, error %v", wrote, err)
+	}
+	statements := []string{
+		`update ledger set body = hash where seq = 2`,
 		`update ledger set call = 'c2'`,
 		`delete from ledger where seq = 3`,
 		`delete from ledger`,
-		`insert or replace into ledger select seq, at, call, 'other', body, hash from ledger where seq = 2`,
-		`insert into ledger select 9, at, call, event, body, hash from ledger where seq = 1`,
-		`insert into ledger select 0, at, call, event, body, hash from ledger where seq = 1`,
-	} {
-		if _, err := l.sql.ExecContext(t.Context(), statement); err == nil || !strings.Contains(err.Error(), "append-only") {
+		`insert into ledger select chain, 9, at, call, event, body, hash from ledger where seq = 1`,
+		`insert into ledger select chain, 0, at, call, event, body, hash from ledger where seq = 1`,
+		`insert into ledger select 'other', 2, at, call, event, body, hash from ledger where seq = 1`,
+		`update ledger_checkpoints set at = at + 1`,
+		`delete from ledger_checkpoints`,
+		`insert into ledger_checkpoints select 3, at, before, key, signature from ledger_checkpoints`,
+		`update ledger_heads set seq = 2`,
+		`delete from ledger_heads`,
+		`insert into ledger_heads select 1, 'other', seq, hash from ledger_heads`,
+		`insert into ledger_heads select 3, 'other', seq, hash from ledger_heads`,
+		`insert into ledger_heads select 2, chain, seq - 1, hash from ledger_heads`,
+	}
+	if isPostgres(location) {
+		statements = append(statements, `truncate ledger`, `truncate ledger_checkpoints`, `truncate ledger_heads`,
+			`insert into ledger select * from ledger where seq = 3 on conflict (chain, seq) do update set event = 'other'`,
+			`merge into ledger using (values (2)) v (seq) on ledger.seq = v.seq when matched then delete`)
+	} else {
+		statements = append(statements,
+			`insert or replace into ledger select chain, seq, at, call, 'other', body, hash from ledger where seq = 2`,
+			`insert into ledger select * from ledger where seq = 3 on conflict (chain, seq) do update set event = 'other'`,
+			`insert or replace into ledger_checkpoints select number, at + 1, before, key, signature from ledger_checkpoints`,
+			`insert or replace into ledger_heads select 2, chain, seq, before from ledger_heads, ledger_checkpoints`,
+			`insert or replace into ledger_heads select checkpoint, chain, seq + 1, hash from ledger_heads`)
+	}
+	for _, statement := range statements {
+		if _, err := l.db.ExecContext(t.Context(), statement); err == nil || !strings.Contains(err.Error(), "append-only") {
 			t.Errorf("%s: %v", statement, err)
 		}
 	}
-	if rows, err := l.Rows(t.Context(), ""); err != nil || len(rows) != 3 {
-		t.Errorf("%d rows, error %v", len(rows), err)
-	}
-	if err := l.Verify(t.Context()); err != nil {
-		t.Error(err)
-	}
-}
-
-// Whoever takes the triggers away leaves a trace.
-func TestVerifyNamesTheFirstBadRow(t *testing.T) {
-	for name, test := range map[string]struct{ statement, want string }{
-		"time":          {`update ledger set at = at + 1 where seq = 3`, "row 3 does not have its hash"},
-		"call":          {`update ledger set call = 'c2' where seq = 2`, "row 2 does not have its hash"},
-		"event":         {`update ledger set event = 'refuse' where seq = 4`, "row 4 does not have its hash"},
-		"body":          {`update ledger set body = x'00' where seq = 1`, "row 1 does not have its hash"},
-		"border":        {`update ledger set call = 'c1g', event = 'rant' where seq = 2`, "row 2 does not have its hash"},
-		"hash":          {`update ledger set hash = x'00' where seq = 5`, "row 5 does not have its hash"},
-		"removed":       {`delete from ledger where seq = 3`, "row 3 is missing"},
-		"first removed": {`delete from ledger where seq = 1`, "row 1 is missing"},
-		"closed gap":    {`delete from ledger where seq = 2; update ledger set seq = seq - 1 where seq > 2`, "row 2 does not have its hash"},
-		"swapped": {`update ledger set seq = 100 where seq = 2; update ledger set seq = 2 where seq = 3;
-			update ledger set seq = 3 where seq = 100`, "row 2 does not have its hash"},
-		"several": {`update ledger set body = x'00' where seq in (4, 2)`, "row 2 does not have its hash"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			l := openLedger(t, filepath.Join(t.TempDir(), "ledger.db"))
-			for i := range 5 {
-				if _, err := l.Append(t.Context(), "c1", "grant", fmt.Append(nil, i)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if _, err := l.sql.ExecContext(t.Context(), `drop trigger ledger_refuses_update; drop trigger ledger_refuses_delete; `+test.statement); err != nil {
-				t.Fatal(err)
-			}
-			if err := l.Verify(t.Context()); !errors.Is(err, ErrTampered) || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("%v, wanted %q", err, test.want)
-			}
-		})
-	}
-}
-
-// The layout of a hash is for ever, and anyone can compute it.
-func TestChainLayout(t *testing.T) {
-	r := Row{Seq: 258, At: time.UnixMicro(1_763_719_200_000_001), Call: "c1", Event: "grant", Body: []byte{0, 255}}
-	prev := sha256.Sum256([]byte("before"))
-	spelled := "sidetone ledger row 1\n" + string(prev[:]) +
-		"\x00\x00\x00\x00\x00\x00\x01\x02" + "\x00\x06\x44\x17\xe0\x66\x48\x01" +
-		"\x00\x00\x00\x00\x00\x00\x00\x02c1" + "\x00\x00\x00\x00\x00\x00\x00\x05grant" + "\x00\x00\x00\x00\x00\x00\x00\x02\x00\xff"
-	if got, want := link(prev, r), sha256.Sum256([]byte(spelled)); got != want {
-		t.Errorf("%x, wanted %x", got, want)
-	}
-	const golden = "e8ec8713ae3c9956fc5c4448da72a864b7e70f18ed4836b2d9a9ba280bb4cc4d" // by another program
-	if got := link(prev, r); hex.EncodeToString(got[:]) != golden {
-		t.Errorf("%x, wanted %s", got, golden)
+	if v := verify(t, l, publicKey(1)); v.Rows != 3 || v.Checkpoints != 1 || v.Unsigned != 0 {
+		t.Errorf("seen %+v", v)
 	}
 }
 
 // A number that was returned is on file, whatever happens to the process.
-func TestAppendedRowsSurviveKill(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "ledger.db")
-	var last int64
-	for range 2 { // the second goes on where the first was killed
-		c := startChild(t, "append", path)
+func TestAppendedRowsSurviveKill(t *testing.T) { onEachEngine(t, testAppendedRowsSurviveKill) }
+
+func testAppendedRowsSurviveKill(t *testing.T, location string) {
+	total := 0
+	for run := 1; run <= 2; run++ { // the second begins a chain beside the one that was cut
+		c := startChild(t, "append", location)
+		var last int64
 		for range 20 {
 			seq, err := strconv.ParseInt(c.line(t), 10, 64)
 			if err != nil || seq != last+1 {
@@ -225,82 +315,13 @@ func TestAppendedRowsSurviveKill(t *testing.T) {
 			last, _ = strconv.ParseInt(c.stdout.Text(), 10, 64)
 		}
 		c.cmd.Wait()
-		l := openLedger(t, path)
-		rows, err := l.Rows(t.Context(), "")
-		if err != nil || int64(len(rows)) < last {
-			t.Fatalf("%d rows, %d were acknowledged, error %v", len(rows), last, err)
+		l := openLedger(t, location)
+		total += int(last)
+		v := verify(t, l)
+		if int(v.Rows) < total || v.Chains != int64(run) {
+			t.Fatalf("seen %+v, %d rows were acknowledged", v, total)
 		}
-		last = int64(len(rows)) // one more may have been written than was heard of
-		if err := errors.Join(l.Verify(t.Context()), l.Close()); err != nil {
-			t.Error(err)
-		}
+		total = int(v.Rows) // one more may have been written than was heard of
+		l.Close()
 	}
-}
-
-// A ledger that cannot be written says so to every writer, and works again
-// when it can.
-func TestLedgerFailsAndRecovers(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "ledger.db")
-	l := openLedger(t, path)
-	other, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
-	if _, err := other.ExecContext(t.Context(), `create trigger full before insert on ledger begin select raise(abort, 'disk full'); end`); err != nil {
-		t.Fatal(err)
-	}
-	var writers sync.WaitGroup
-	for range 10 {
-		writers.Go(func() {
-			if _, err := l.Append(t.Context(), "c1", "e", nil); err == nil || !strings.Contains(err.Error(), "disk full") {
-				t.Errorf("error %v", err)
-			}
-		})
-	}
-	writers.Wait()
-	if _, err := other.ExecContext(t.Context(), `drop trigger full`); err != nil {
-		t.Fatal(err)
-	}
-	if seq, err := l.Append(t.Context(), "c1", "e", nil); err != nil || seq != 1 {
-		t.Errorf("number %d, error %v", seq, err)
-	}
-}
-
-func FuzzChain(f *testing.F) {
-	f.Add("c1", "grant", []byte("body"), "c1", "grant", []byte("body"))
-	f.Add("c1g", "rant", []byte("body"), "c1", "grant", []byte("body"))
-	f.Fuzz(func(t *testing.T, callA, eventA string, bodyA []byte, callB, eventB string, bodyB []byte) {
-		same := callA == callB && eventA == eventB && bytes.Equal(bodyA, bodyB)
-		a := link([32]byte{}, Row{Seq: 1, Call: callA, Event: eventA, Body: bodyA})
-		b := link([32]byte{}, Row{Seq: 1, Call: callB, Event: eventB, Body: bodyB})
-		if same != (a == b) {
-			t.Errorf("same rows: %v, same hashes: %v", same, a == b)
-		}
-	})
-}
-
-// BenchmarkLedgerAppend has 100 calls append at once.
-func BenchmarkLedgerAppend(b *testing.B) {
-	const writers = 100
-	l := openLedger(b, filepath.Join(b.TempDir(), "ledger.db"))
-	body := bytes.Repeat([]byte("x"), 500)
-	work := make(chan struct{})
-	var group sync.WaitGroup
-	for range writers {
-		group.Go(func() {
-			for range work {
-				if _, err := l.Append(b.Context(), "call", "grant", body); err != nil {
-					b.Error(err)
-				}
-			}
-		})
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		work <- struct{}{}
-	}
-	close(work)
-	group.Wait()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 }

@@ -11,8 +11,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"sidetone/store/pgtest"
 )
 
 // builtin is the one server of this process; the tests share it and take a
@@ -54,7 +58,46 @@ func run(m *testing.M) int {
 		fmt.Println("close the built-in store:", err)
 		return 1
 	}
+	if started.Load() {
+		server, _ := postgres()
+		if err := server.Stop(); err != nil {
+			fmt.Println("stop PostgreSQL:", err)
+			return 1
+		}
+	}
 	return code
+}
+
+// postgres returns the one PostgreSQL of this process, started when first asked
+// for.
+var (
+	started  atomic.Bool
+	postgres = sync.OnceValues(func() (*pgtest.Server, error) {
+		s, err := pgtest.Start()
+		started.Store(err == nil)
+		return s, err
+	})
+)
+
+// onEachEngine runs a test with an empty SQLite file, and with an empty database
+// of PostgreSQL.
+func onEachEngine(t *testing.T, test func(t *testing.T, location string)) {
+	t.Run("SQLite", func(t *testing.T) { test(t, filepath.Join(t.TempDir(), "test.db")) })
+	t.Run("PostgreSQL", func(t *testing.T) { test(t, postgresDatabase(t)) })
+}
+
+// postgresDatabase returns the URL of an empty database.
+func postgresDatabase(t testing.TB) string {
+	t.Helper()
+	server, err := postgres()
+	if err != nil {
+		t.Fatal(err)
+	}
+	location, err := server.Database(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return location
 }
 
 // play is what a child process does with the folder or file at path. It says
@@ -87,8 +130,10 @@ func play(role, path string) error {
 		body, err := o.Get(ctx, "left/behind")
 		fmt.Println(string(body))
 		return errors.Join(err, b.Close())
+	case "full disk":
+		return playFullDisk(path)
 	case "append": // to a ledger, until killed
-		l, err := OpenLedger(ctx, path, nil)
+		l, err := OpenLedger(ctx, path, LedgerOptions{})
 		if err != nil {
 			return err
 		}

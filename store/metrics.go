@@ -15,6 +15,11 @@ type Metrics struct {
 	sync   prometheus.Histogram
 	ledger *prometheus.HistogramVec // result
 	batch  prometheus.Histogram
+
+	checkpoints *prometheus.CounterVec // result
+	unsigned    prometheus.Gauge
+	failing     prometheus.Gauge
+	ballast     prometheus.Gauge
 }
 
 // NewMetrics registers the figures with reg, which may be nil.
@@ -40,6 +45,22 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name:    "sidetone_ledger_commit_rows",
 			Help:    "Ledger rows made durable by one commit.",
 			Buckets: []float64{1, 2, 5, 10, 25, 50, 100, 256},
+		}),
+		checkpoints: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "sidetone_ledger_checkpoints_total",
+			Help: "Signed checkpoints of the ledger that this process wrote or could not write, by result.",
+		}, []string{"result"}),
+		unsigned: f.NewGauge(prometheus.GaugeOpts{
+			Name: "sidetone_ledger_unsigned_rows",
+			Help: "Ledger rows of this process that no signed checkpoint covers yet.",
+		}),
+		failing: f.NewGauge(prometheus.GaugeOpts{
+			Name: "sidetone_ledger_failing",
+			Help: "1 while rows or checkpoints of the ledger cannot be written.",
+		}),
+		ballast: f.NewGauge(prometheus.GaugeOpts{
+			Name: "sidetone_ledger_ballast_bytes",
+			Help: "Room that the ledger keeps for when its disk is full; less than configured while it is.",
 		}),
 	}
 }

@@ -22,7 +22,7 @@ func (d *DB) Use(ctx context.Context, nonce string, expires time.Time) (first bo
 	// Nonces expire about as fast as they come, so each use sweeps a few.
 	if _, err := d.nonces.ExecContext(ctx, `
 		delete from used_nonces where nonce in
-		(select nonce from used_nonces where expires_at <= $1 order by expires_at limit 16)`, now.UnixMilli()); err != nil {
+		(select nonce from used_nonces where expires_at <= $1 order by expires_at limit 16 `+d.nonces.skipLocked+`)`, now.UnixMilli()); err != nil {
 		return false, fmt.Errorf("store: sweep nonces: %w", err)
 	}
 	done, err := d.nonces.ExecContext(ctx, `

@@ -1,5 +1,5 @@
 // Package store keeps what Sidetone must not lose: objects in S3, rows of
-// calls and one-time tokens in SQL, and the ledger. It satisfies interfaces
+// calls and one-time tokens in SQLite or PostgreSQL, and the ledger. It satisfies interfaces
 // that consent, recorder and call declare, and imports none of them.
 //
 // It refuses to see plaintext: objects are sealed before they get here, and no
@@ -27,8 +27,13 @@ var (
 	// ErrInUse says that another server serves the directory, or that this
 	// process already runs its one built-in server.
 	ErrInUse = errors.New("store: built-in object store already in use")
-	// ErrTampered says that a row of the ledger does not fit its chain.
+	// ErrTampered says that a row or checkpoint of the ledger is missing, or is not
+	// what was written and signed.
 	ErrTampered = errors.New("store: ledger does not verify")
+	// ErrUnsigned says that no checkpoint covers a row of the ledger yet.
+	ErrUnsigned = errors.New("store: not yet covered by a signed checkpoint")
+	// ErrNotDurable says that a PostgreSQL may report a commit before it is on disk.
+	ErrNotDurable = errors.New("store: commits would not be durable")
 	// ErrClosed says that the ledger or built-in store was closed.
 	ErrClosed = errors.New("store: closed")
 )
