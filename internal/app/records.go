@@ -62,7 +62,7 @@ func (r *Records) open(ctx context.Context, dir string, s3 store.S3Options) (err
 	if r.db, err = store.OpenDB(ctx, filepath.Join(dir, "sidetone.db")); err != nil {
 		return err
 	}
-	if r.ledger, err = store.OpenLedger(ctx, filepath.Join(dir, "ledger.db"), nil); err != nil {
+	if r.ledger, err = store.OpenLedger(ctx, filepath.Join(dir, "ledger.db"), store.LedgerOptions{}); err != nil {
 		return err
 	}
 	r.objects, err = store.OpenS3(ctx, s3)
