@@ -14,13 +14,8 @@ import (
 
 // What a caller, a script or a test can do to a browser call.
 
-// Why a browser's caller can not do something.
-var (
-	// ErrNotAsked: no question of consent has been shown.
-	ErrNotAsked = errors.New("sim: nothing was asked")
-	// ErrNoRelay: the call has no relay.
-	ErrNoRelay = errors.New("sim: the call has no relay")
-)
+// ErrNoRelay says that the call has no relay.
+var ErrNoRelay = errors.New("sim: the call has no relay")
 
 // Path returns the path of the session.
 func (c *WebCall) Path() string { return c.signal.path }
@@ -86,23 +81,6 @@ func (c *WebCall) Press(digits string) error {
 		}
 	}
 	return nil
-}
-
-// Choose answers the question of consent that was shown last.
-func (c *WebCall) Choose(choice Choice) error {
-	var message string
-	err := c.line.do(func() {
-		if asked := c.line.page.asked; asked != nil {
-			message = asked.Message
-		}
-	})
-	if err == nil && message == "" {
-		err = ErrNotAsked
-	}
-	if err != nil {
-		return err
-	}
-	return c.post(pageChoose{"choose", choice, message})
 }
 
 // Type types a line.

@@ -105,6 +105,7 @@ func (c *WebCall) fill(ending Ending) {
 	r, l := &c.report, c.line
 	r.Path, r.Ending, r.Over, r.Links = c.signal.path, ending, l.page.over, c.signal.links
 	r.Length, r.Messages, r.Faults, r.Events = l.now(), l.page.messages, l.faults, c.log.events
+	r.Chosen, r.Settled = l.page.chosen, l.page.settled
 	r.Restarts, r.Sent, r.Pacing = c.restarts, l.track.sent, l.pacing.finish(c.connectedAt)
 	for _, m := range r.Messages {
 		if hello, ok := m.Event.(PageHello); ok {

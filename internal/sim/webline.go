@@ -200,8 +200,8 @@ func (l *webLine) release() {
 // page is what the page knows.
 type page struct {
 	messages []PageMessage
-	asked    *PageConsent // the newest question
-	over     *PageOver
+	pageConsent
+	over *PageOver
 }
 
 // message takes a message of the gateway.
@@ -216,7 +216,9 @@ func (l *webLine) message(data []byte) (event any) {
 	}
 	switch e := event.(type) {
 	case PageConsent:
-		l.page.asked = &e
+		l.page.ask(e)
+	case PageSettled:
+		l.page.settle(e, l.now())
 	case PageOver:
 		l.page.over = &e
 	}

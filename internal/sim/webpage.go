@@ -21,15 +21,6 @@ const maxPageMessage = 8 << 10
 // errPage is what is wrong with a message of the gateway.
 var errPage = errors.New("sim: malformed event")
 
-// Choice is an answer to the question of consent.
-type Choice string
-
-// The choices.
-const (
-	Agree      Choice = "agree"
-	Unrecorded Choice = "unrecorded"
-)
-
 // The messages of the gateway. PageMessage.Event holds one of them.
 type (
 	// PageHello is the first message.
@@ -55,11 +46,13 @@ type (
 		} `json:"parts"`
 		Choices []Choice `json:"choices"`
 	}
-	// PageSettled says how the question ended.
+	// PageSettled says how the question ended, or what has changed since, and what
+	// may be chosen now.
 	PageSettled struct {
-		Outcome    string `json:"outcome"`
-		Recording  bool   `json:"recording"`
-		Transcript bool   `json:"transcript"`
+		Outcome    string   `json:"outcome"`
+		Recording  bool     `json:"recording"`
+		Transcript bool     `json:"transcript"`
+		Choices    []Choice `json:"choices"`
 	}
 	// PageState is what the agent does.
 	PageState struct {
@@ -129,10 +122,13 @@ func parsePage(data []byte) (kind string, event any, err error) {
 		event, err = pageEvent(data, func(e PageHello) bool { return e.V == 1 && e.Call != "" && e.Session != "" })
 	case "consent":
 		event, err = pageEvent(data, func(e PageConsent) bool {
-			return e.Message != "" && len(e.Parts) > 0
+			return e.Message != "" && len(e.Parts) > 0 && among(e.Choices, questionChoices)
 		})
 	case "consent_settled":
-		event, err = pageEvent(data, func(e PageSettled) bool { return slices.Contains(settledOutcomes, e.Outcome) })
+		event, err = pageEvent(data, func(e PageSettled) bool {
+			kept := e.Recording || e.Transcript
+			return slices.Contains(settledOutcomes, e.Outcome) && among(e.Choices, laterChoices) && (!kept || e.Outcome == "granted")
+		})
 	case "state":
 		event, err = pageEvent(data, func(e PageState) bool { return slices.Contains(agentStates, e.State) })
 	case "caption":
@@ -153,9 +149,22 @@ func parsePage(data []byte) (kind string, event any, err error) {
 
 // The closed sets of the schema.
 var (
-	settledOutcomes = []string{"granted", "refused", "not_asked", "unrecordable", "abandoned", "ledger_failed", "withdrawn"}
+	settledOutcomes = []string{"granted", "refused", "undecided", "not_asked", "unrecordable", "abandoned", "ledger_failed", "withdrawn", "paused"}
 	agentStates     = []string{"announcing", "listening", "thinking", "speaking"}
+	questionChoices = []Choice{Agree, Unrecorded}
+	laterChoices    = []Choice{Unrecorded, Delete, Again}
 )
+
+// among reports whether choices are a list, empty or not, of known ones, none of
+// them twice.
+func among(choices, known []Choice) bool {
+	for i, c := range choices {
+		if !slices.Contains(known, c) || slices.Contains(choices[:i], c) {
+			return false
+		}
+	}
+	return choices != nil
+}
 
 // pageEvent reads data as a T that must be good.
 func pageEvent[T any](data []byte, good func(T) bool) (any, error) {

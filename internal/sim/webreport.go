@@ -29,6 +29,8 @@ type WebReport struct {
 	Turns    []Turn
 	Agent    []Span // when the agent was heard, pauses under 100 ms included
 	Messages []PageMessage
+	Chosen   []WebChoice  // by the caller
+	Settled  []WebSettled // what the gateway said of consent
 	Restarts []Restart
 	Faults   []WebFault // what breaks the documented protocol
 	Events   []Event

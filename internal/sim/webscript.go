@@ -20,28 +20,32 @@ func onPage(do func(context.Context, *WebCall) error) Step {
 }
 
 // Answer waits for the question of consent and answers it; a call that asks none
-// is told nothing.
+// is told nothing. After Choose(Again) it waits for the next question.
 func Answer(choice Choice) Step {
 	return onPage(func(ctx context.Context, c *WebCall) error { return c.Answer(ctx, choice) })
+}
+
+// Choose waits until a choice is offered and makes it: Unrecorded and Delete take
+// back what was agreed to, Again asks to be asked again.
+func Choose(choice Choice) Step {
+	return onPage(func(ctx context.Context, c *WebCall) error {
+		if err := c.WaitOffer(ctx, choice); err != nil {
+			return err
+		}
+		return c.Choose(choice)
+	})
+}
+
+// AwaitSettled waits until the gateway says an outcome of consent, such as
+// "withdrawn" or "paused".
+func AwaitSettled(outcome string) Step {
+	return onPage(func(ctx context.Context, c *WebCall) error {
+		_, err := c.WaitSettled(ctx, outcome)
+		return err
+	})
 }
 
 // Type types a line.
 func Type(text string) Step {
 	return onPage(func(_ context.Context, c *WebCall) error { return c.Type(text) })
-}
-
-// Answer waits for the question of consent and answers it, or returns when it is
-// settled without one.
-func (c *WebCall) Answer(ctx context.Context, choice Choice) error {
-	m, err := c.WaitMessage(ctx, func(m PageMessage) bool {
-		switch m.Event.(type) {
-		case PageConsent, PageSettled:
-			return true
-		}
-		return false
-	})
-	if question, asked := m.Event.(PageConsent); err != nil || !asked || len(question.Choices) == 0 {
-		return err
-	}
-	return c.Choose(choice)
 }
