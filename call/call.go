@@ -161,6 +161,7 @@ func New(o Options) (*Call, error) {
 	if leg, ok := o.Leg.(telephony.Screen); ok {
 		c.screen.leg = leg
 	}
+	c.heard.settled = true
 	c.echo = media.NewEcho(c.info.Rate)
 	c.playout = media.NewPlayout(media.PlayoutOptions{Rate: c.info.Rate, Lead: c.info.Lead}, sink{c})
 	if o.Languages != nil {

@@ -182,7 +182,7 @@ func (c *Call) understand(e transcribe.Event) {
 	said, _ := c.gate.Heard(from, max(from, e.To), e.Text)
 	if c.talking() && final && spoken.Phrase(c.Language, e.Text) == spoken.Machine {
 		c.showHearing(said, final)
-		c.turnTo(dialog.AskedMachine{At: at, Said: said})
+		c.turnTo(dialog.AskedMachine{At: at, Said: said, Confidence: e.Confidence})
 		return
 	}
 	if c.talking() {

@@ -67,10 +67,10 @@ func (c *Call) keepCaller(t dialog.CallerTurn) {
 
 // keepAgent commits what was played of an agent's turn to the transcript.
 func (c *Call) keepAgent(t dialog.AgentTurn) {
-	if t.Interrupted {
+	if t.Interrupted && !c.notice.quiet {
 		c.Metrics.bargeIns.Inc()
 	}
-	if text, ok := c.gate.Text(t.From, t.To, t.Text); ok {
+	if text, ok := c.gate.OwnText(t.From, t.To, t.Text); ok {
 		c.noteTurn(text, transcribe.Manner{Speaker: transcribe.Agent, Interrupted: t.Interrupted, Engine: c.Speaker.Name()})
 	}
 }

@@ -120,7 +120,7 @@ func (c *Call) pass(now time.Time) {
 	} else if late && !c.lost {
 		c.finish(Result{Carrier, Stalled}, telephony.Next{})
 	}
-	if c.heard.held && !c.heard.settled && c.playout.Settled() {
+	if !c.heard.settled && c.playout.Settled() {
 		c.heard.settled = true
 		c.turnTo(dialog.HoldSettled{At: at})
 	}

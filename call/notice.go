@@ -145,6 +145,15 @@ func (c *Call) carryOn(at media.Tick) {
 	}
 }
 
+// pause lets nobody hear the caller until they press the hash key. An agent that
+// can not have a pause goes on without one.
+func (c *Call) pause(at media.Tick) {
+	c.step(consent.Pause{At: at, Until: '#', How: consent.HowAgent}, at)
+	if !c.notice.quiet {
+		c.turnTo(dialog.Restored{At: at})
+	}
+}
+
 // flushWords has recognition forget the open turn: nobody will ask for it.
 func (c *Call) flushWords(at media.Tick) {
 	if c.session != nil && c.talking() {

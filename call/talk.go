@@ -118,7 +118,7 @@ func (c *Call) act(a dialog.Action) {
 		c.playout.Drop()
 		c.playWaiting()
 	case dialog.PauseRecording:
-		c.step(consent.Pause{At: c.clock.Tick(now), Until: '#', How: consent.HowAgent}, c.clock.Tick(now))
+		c.pause(c.clock.Tick(now))
 	case dialog.ResumeRecording:
 		c.step(consent.Unpause{At: c.clock.Tick(now), How: consent.HowAgent}, c.clock.Tick(now))
 	case dialog.Minor:

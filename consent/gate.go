@@ -121,6 +121,15 @@ func (g *Gate) Text(from, to media.Tick, words string) (Text, bool) {
 	return Text{from, to, words}, true
 }
 
+// OwnText admits the agent's words to the transcript, where they began while it
+// was open: what shut it may have cut them short.
+func (g *Gate) OwnText(from, to media.Tick, words string) (Text, bool) {
+	if !g.admits(Transcript, from, from) {
+		return Text{}, false
+	}
+	return Text{from, to, words}, true
+}
+
 // LeadInText admits the words of the announcement, spoken before a grant, to
 // the transcript that the grant has opened since. It refuses while nothing is
 // granted.

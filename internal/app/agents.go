@@ -6,27 +6,22 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"sidetone/configs"
 	"sidetone/consent"
 	"sidetone/dialog"
 	"sidetone/media"
 	"sidetone/telephony"
+	"sidetone/transcribe/spoken"
 )
 
-// agent is an agent that is ready to answer: its file and its message.
+// agent is an agent that is ready to answer: its file, and what it says before
+// anything else to callers of each kind, by how they are asked.
 type agent struct {
 	*dialog.Agent
-	policy  consent.Policy
-	message consent.Message // for callers who only hear it
-	onWeb   consent.Message // for callers who read it as well
-	voice   dialog.Speaker
-}
-
-// messageFor returns the message for a kind of leg.
-func (a *agent) messageFor(k telephony.Kind) consent.Message {
-	if k == telephony.Web {
-		return a.onWeb
-	}
-	return a.message
+	messages map[telephony.Kind]map[consent.Mode]consent.Message
+	matcher  *spoken.Matcher // nil: no spoken answer is understood in its language
+	voice    dialog.Speaker
+	language []consent.LanguageOption // what callers choose from; nil where there is no choice
 }
 
 // errCannotAnswer says that an agent's file is right, and this gateway lacks
@@ -43,15 +38,9 @@ func (a *App) openAgents(ctx context.Context, _ Options) error {
 	if err := named(a.config, files); err != nil {
 		return err
 	}
-	floor := consent.Policy{}
-	if a.config.Consent.Floor != "" {
-		if _, floor, err = consent.ParseMode(string(a.config.Consent.Floor)); err != nil {
-			return fmt.Errorf("consent.floor: %w", err)
-		}
-	}
 	a.agents = map[string]*agent{}
 	for name, file := range files {
-		ready, err := a.prepare(ctx, file, floor)
+		ready, err := a.prepare(ctx, file)
 		if errors.Is(err, errCannotAnswer) {
 			a.log.Error("agent can not answer", "agent", name, "err", err)
 			continue
@@ -61,18 +50,11 @@ func (a *App) openAgents(ctx context.Context, _ Options) error {
 		}
 		a.agents[name] = ready
 	}
-	return nil
+	return a.openLanguages(ctx)
 }
 
 // prepare makes an agent ready to answer.
-func (a *App) prepare(ctx context.Context, file *dialog.Agent, floor consent.Policy) (*agent, error) {
-	_, policy, err := consent.ParseMode(string(file.Notice.Mode))
-	if err != nil {
-		return nil, err
-	}
-	if policy.Strictest(floor) != policy {
-		return nil, fmt.Errorf("notice.mode: %s is less than consent.floor asks for (%s)", file.Notice.Mode, a.config.Consent.Floor)
-	}
+func (a *App) prepare(ctx context.Context, file *dialog.Agent) (*agent, error) {
 	if file.LLM != nil && a.chat == nil {
 		return nil, fmt.Errorf("%w: it needs a language model, and llm.base_url is empty", errCannotAnswer)
 	}
@@ -83,33 +65,66 @@ func (a *App) prepare(ctx context.Context, file *dialog.Agent, floor consent.Pol
 	if err != nil {
 		return nil, err
 	}
-	heard, read := sources(file.Notice)
-	ready := &agent{Agent: file, policy: policy, voice: voice}
-	renderer := consent.Renderer{Voice: name, Speak: render(voice)}
-	dir := filepath.Join(a.config.DataDir, "messages")
-	if ready.message, err = consent.Prepare(ctx, dir, file.Language, heard, renderer); err != nil {
-		return nil, err
-	}
-	if ready.onWeb, err = consent.Prepare(ctx, dir, file.Language, read, renderer); err != nil {
-		return nil, err
-	}
-	ready.message.Wait = media.TicksIn(file.Notice.Wait)
-	ready.onWeb.Wait = ready.message.Wait
-	return ready, nil
+	ready := &agent{Agent: file, voice: voice, matcher: a.matcher(file.Language)}
+	ready.messages, err = a.prepareMessages(ctx, file, consent.Renderer{Voice: name, Speak: render(voice)})
+	return ready, err
 }
 
-// sources returns what the notice is made of, for callers who only hear it and
-// for those who read it as well.
-func sources(n dialog.Notice) (heard, read []consent.Source) {
-	for _, p := range n.Parts {
-		s := consent.Source{Kind: p.Kind, Text: p.Text, File: p.File}
-		heard = append(heard, s)
-		if p.Web != "" {
-			s.Text, s.File = p.Web, ""
+// messagesDir is where what callers were told is kept.
+func messagesDir(c *configs.Config) string { return filepath.Join(c.DataDir, "messages") }
+
+// prepareMessages makes an agent's messages for callers of each kind, by how they
+// are asked.
+func (a *App) prepareMessages(ctx context.Context, file *dialog.Agent, r consent.Renderer) (map[telephony.Kind]map[consent.Mode]consent.Message, error) {
+	all := map[telephony.Kind]map[consent.Mode]consent.Message{}
+	sounds := map[string]media.Audio{}
+	for _, kind := range []telephony.Kind{telephony.Phone, telephony.Web} {
+		all[kind] = map[consent.Mode]consent.Message{}
+		for _, mode := range consent.Modes {
+			sources, ok := sourcesOf(file, kind, mode)
+			if !ok {
+				continue
+			}
+			m, err := consent.Prepare(ctx, messagesDir(a.config), file.Language, sources, promptsOf(file, mode), r)
+			if err != nil {
+				return nil, err
+			}
+			m.Wait = media.TicksIn(file.Notice.Wait)
+			m.Share(sounds)
+			all[kind][mode] = m
 		}
-		read = append(read, s)
 	}
-	return heard, read
+	return all, nil
+}
+
+// openLanguages prepares the choice of a language where an agent's callers have
+// one. A choice whose agent can not answer is left out.
+func (a *App) openLanguages(ctx context.Context) error {
+	for name, ready := range a.agents {
+		var sources []consent.PartSource
+		var options []consent.LanguageOption
+		for i, l := range ready.Notice.Languages {
+			if l.Agent == "" {
+				ready.Notice.Languages[i].Agent = name
+			}
+			other := a.agents[ready.Notice.Languages[i].Agent]
+			if other == nil {
+				return fmt.Errorf("agent %s: notice.languages[%d].agent: there is no agent %q that can answer", name, i, l.Agent)
+			}
+			sources = append(sources[:0], consent.PartSource{Kind: consent.PartChoice, Text: l.Text})
+			voice, speaker, err := a.voiceOf(ctx, other.Agent)
+			if err != nil {
+				return err
+			}
+			m, err := consent.Prepare(ctx, messagesDir(a.config), other.Language, sources, nil, consent.Renderer{Voice: voice, Speak: render(speaker)})
+			if err != nil {
+				return fmt.Errorf("agent %s: notice.languages[%d]: %w", name, i, err)
+			}
+			options = append(options, consent.LanguageOption{Key: l.Key[0], Part: m.Parts[0]})
+		}
+		ready.language = options
+	}
+	return nil
 }
 
 // agentFor returns the agent that answers calls to a number; nil when it can

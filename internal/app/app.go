@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -68,6 +69,8 @@ type App struct {
 	twilio      *twilio.Server
 	webrtc      *webrtc.Server
 	caps        *caps // of callers from web pages
+	policy      policies
+	failing     atomic.Bool // the ledger can not be written
 
 	public, operator     *http.Server
 	publicAt, operatorAt net.Listener
@@ -110,8 +113,8 @@ func (a *App) onStop(name string, do func(context.Context) error) {
 // open is the wiring, in the order in which the parts need each other.
 func (a *App) open(ctx context.Context, o Options) error {
 	for _, open := range []func(context.Context, Options) error{
-		a.openSockets, a.openMetrics, a.openStores, a.openKeys, a.openRecorder, a.openSpeech, a.openChat, a.openAgents,
-		a.openPhone, a.openWeb, a.openRoutes,
+		a.openSockets, a.openMetrics, a.openStores, a.openKeys, a.openRecorder, a.openPolicy, a.openSpeech, a.openChat, a.openAgents,
+		a.openChecks, a.openPhone, a.openWeb, a.openRoutes,
 	} {
 		if err := open(ctx, o); err != nil {
 			return err
@@ -139,11 +142,17 @@ func (a *App) openStores(ctx context.Context, o Options) (err error) {
 		metrics = store.NewMetrics(a.registry)
 		o.Objects.Metrics = metrics
 	}
-	if a.db, err = store.OpenDB(ctx, filepath.Join(dir, "sidetone.db")); err != nil {
+	if a.db, err = store.OpenDB(ctx, databaseAt(a.config)); err != nil {
 		return err
 	}
 	a.onStop("database", func(context.Context) error { return a.db.Close() })
-	if a.ledger, err = store.OpenLedger(ctx, filepath.Join(dir, "ledger.db"), metrics); err != nil {
+	node, err := seal.OpenNode(NodeDir(a.config))
+	if err != nil {
+		return err
+	}
+	if a.ledger, err = store.OpenLedger(ctx, ledgerAt(a.config), store.LedgerOptions{
+		Sign: node.Sign, Key: node.PublicKey(), Ballast: store.DefaultBallast, Failing: a.ledgerFailing, Metrics: metrics, Log: a.log,
+	}); err != nil {
 		return err
 	}
 	a.onStop("ledger", func(context.Context) error { return a.ledger.Close() })

@@ -86,6 +86,7 @@ func configure(t testing.TB, env ...string) *configs.Config {
 		"SIDETONE_SERVER_ADMIN_LISTEN=127.0.0.1:0",
 		"SIDETONE_TELEPHONY_WEBRTC_LISTEN=127.0.0.1:0",
 		"SIDETONE_AGENTS_DIR=testdata/agents",
+		"SIDETONE_CONSENT_JURISDICTIONS=../../configs/consent/jurisdictions.yaml",
 		"SIDETONE_AGENTS_DEFAULT=sentences",
 		"SIDETONE_SPEECH_MODELS_DIR=" + modelstest.Dir(t),
 	}, env...))

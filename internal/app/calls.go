@@ -11,7 +11,6 @@ import (
 	"sidetone/consent"
 	"sidetone/dialog"
 	"sidetone/media"
-	"sidetone/recorder"
 	"sidetone/store"
 	"sidetone/telephony"
 	"sidetone/transcribe/vad"
@@ -89,22 +88,65 @@ func (a *App) run(ctx context.Context, leg telephony.Leg) (call.Result, error) {
 		return call.Result{}, err
 	}
 	defer detector.Close()
-	replier, err := a.replier(ready)
+	persona, err := a.persona(ctx, ready, info)
 	if err != nil {
 		return call.Result{}, err
 	}
-	settings, message := ready.Settings(), ready.messageFor(info.Kind)
-	settings.FirstClip = call.FirstClip(message)
+	takes := a.takesOf(leg)
 	c, err := call.New(call.Options{
-		Leg: leg, Consent: consent.NewMachine(ready.Notice.Mode, ready.policy, message), Message: message,
-		Dialog: dialog.NewMachine(settings), Replier: replier, Speaker: ready.voice, Engine: a.speech.Engine,
-		Detector: detector, Language: ready.Language, Ledger: a.ledger, Begin: a.begin(leg), Watch: a.watcher(info),
-		Limit: a.longest(info.Kind), Unrecorded: ready.Web.Unrecorded, Farewell: farewell, Metrics: a.metrics, Log: a.log,
+		Persona: persona, Languages: a.languages(ctx, ready, info), Leg: leg, Detector: detector, Ledger: a.ledger,
+		Begin: takes.begin, Destroy: takes.destroy, Watch: a.watcher(info), Limit: a.longest(info.Kind), Farewell: farewell,
+		Metrics: a.metrics, Log: a.log,
 	})
 	if err != nil {
 		return call.Result{}, err
 	}
+	a.calls.Attach(info.ID, c)
+	if a.failing.Load() {
+		c.Do(call.LedgerFails)
+	}
 	return c.Run(ctx), nil
+}
+
+// persona makes who answers a call.
+func (a *App) persona(ctx context.Context, ready *agent, info telephony.Info) (call.Persona, error) {
+	terms, err := a.terms(ctx, ready, info)
+	if err != nil {
+		return call.Persona{}, err
+	}
+	message, err := ready.message(info.Kind, terms.Policy.Mode())
+	if err != nil {
+		return call.Persona{}, err
+	}
+	replier, err := a.replier(ready)
+	if err != nil {
+		return call.Persona{}, err
+	}
+	if terms.Subject != "" {
+		a.note(a.db.SetSubject(ctx, info.ID, terms.Subject), info.ID)
+	}
+	p := call.Persona{
+		Agent: ready.Name, Consent: consent.NewMachine(terms, message), Dialog: dialog.NewMachine(ready.Settings()), Replier: replier,
+		Speaker: ready.voice, Engine: a.speech.Engine, Language: ready.Language, HandOn: ready.handOn(info.Kind),
+		Unrecorded: ready.Web.Unrecorded,
+	}
+	if ready.matcher != nil {
+		p.Matcher = ready.matcher
+	}
+	if ready.Notice.Beep {
+		p.Beep = media.Beep(info.Rate)
+	}
+	return p, nil
+}
+
+// languages is the choice that an agent's callers have before anything else.
+func (a *App) languages(ctx context.Context, ready *agent, info telephony.Info) *call.Languages {
+	if len(ready.language) == 0 || info.Kind == telephony.Web { // a page has chosen
+		return nil
+	}
+	return &call.Languages{Options: ready.language, Become: func(option int) (call.Persona, error) {
+		return a.persona(ctx, a.agents[ready.Notice.Languages[option].Agent], info)
+	}}
 }
 
 // longest is how long a call may last.
@@ -120,34 +162,7 @@ func (a *App) longest(k telephony.Kind) time.Duration {
 var farewell = call.Farewell{
 	Duration:     "We have reached the longest time that this call may take. Thank you, and goodbye.",
 	ShuttingDown: "I am sorry, this line is being maintained and I have to end the call here. Please call again in a few minutes. Goodbye.",
-	Unprovable:   "I am sorry, this line has a technical problem and can not take your call. Nothing was recorded. Please call again later. Goodbye.",
 	Unanswered:   "I did not get an answer, so I will end the call here. Nothing was recorded. Goodbye.",
-	Unrecorded:   "All right, nothing more is recorded. I can only go on with a recording, so I will end the call here. Goodbye.",
-}
-
-// recordable reports whether a new recording could begin now.
-func (a *App) recordable() bool { return a.spool.Room() == nil && a.pool.Ready() > 0 }
-
-// begin returns how the recording of a call is opened.
-func (a *App) begin(leg telephony.Leg) func(media.Tick) (*recorder.Recorder, error) {
-	info := leg.Info()
-	return func(origin media.Tick) (*recorder.Recorder, error) {
-		keys, err := a.pool.Take()
-		if err != nil {
-			return nil, err
-		}
-		coding, played := media.MuLaw, "mark"
-		if screen, ok := leg.(telephony.Screen); ok {
-			coding, played = media.PCM16, screen.Delay()
-		}
-		r, err := a.spool.Begin(recorder.TakeOptions{Call: info.ID, Take: "t1", Rate: info.Rate, Coding: coding,
-			Origin: origin, Started: info.Started, Played: played, Keys: keys})
-		if err != nil {
-			return nil, err
-		}
-		a.note(a.db.SetRecording(a.ctx, info.ID, "recording", 1), info.ID)
-		return r, nil
-	}
 }
 
 // withdrawn is what the row of a call says of a consent that was taken back.
@@ -160,6 +175,8 @@ func (a *App) watcher(info telephony.Info) func(call.Update) {
 		switch u.Kind {
 		case call.ConsentSettled:
 			a.wg.Go(func() { a.note(a.db.SetConsent(a.ctx, info.ID, string(u.Consent)), info.ID) })
+		case call.LanguageChosen:
+			a.wg.Go(func() { a.note(a.db.SetAgent(a.ctx, info.ID, u.Agent), info.ID) })
 		case call.ConsentWithdrawn:
 			a.wg.Go(func() { a.note(a.db.SetConsent(a.ctx, info.ID, withdrawn), info.ID) })
 		}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -29,6 +30,9 @@ type Event struct {
 
 // The kinds of event, as the calls name them.
 const (
+	LanguageChosen   = call.LanguageChosen
+	RecordingPaused  = call.RecordingPaused
+	RecordingResumed = call.RecordingResumed
 	ConsentSettled   = call.ConsentSettled
 	ConsentWithdrawn = call.ConsentWithdrawn
 	Spoke            = call.Spoke
@@ -38,7 +42,7 @@ const (
 
 // eventOf makes an event of a call's update.
 func eventOf(i telephony.Info, u call.Update) Event {
-	return Event{Call: i.ID, CarrierID: i.CarrierID, Agent: i.Agent, Kind: u.Kind, Consent: u.Consent,
+	return Event{Call: i.ID, CarrierID: i.CarrierID, Agent: cmp.Or(u.Agent, i.Agent), Kind: u.Kind, Consent: u.Consent,
 		Turn: u.Turn, Answer: u.Answer, Outcome: u.Result.Outcome, Reason: u.Result.Reason}
 }
 

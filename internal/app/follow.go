@@ -23,12 +23,9 @@ func Follow(ctx context.Context, c *configs.Config, carrierID string, see func(E
 	if err != nil {
 		return nil, err
 	}
-	if token := string(c.Server.AdminToken); token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := operator(c, r)
 	if err != nil {
-		return nil, fmt.Errorf("no gateway answers: start one with `make run` or `sidetone serve`: %w", err)
+		return nil, err
 	}
 	if answer.StatusCode != http.StatusOK {
 		answer.Body.Close()

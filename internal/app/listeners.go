@@ -136,6 +136,8 @@ func (a *App) operatorRoutes() map[string]http.Handler {
 		"GET /api/v1/calls/{id}": http.HandlerFunc(a.showCall),
 		"GET /api/v1/events":     a.events,
 
+		"POST /api/v1/calls/{id}/commands": http.HandlerFunc(a.commandCall),
+
 		"POST /api/v1/session-tokens": http.HandlerFunc(a.sessionToken),
 	}
 }
@@ -188,6 +190,9 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 	}
 	if a.config.Recorder.OnFull == configs.RefuseCalls && !a.recordable() {
 		why = append(why, "recordings can not begin")
+	}
+	if a.failing.Load() {
+		why = append(why, "the ledger can not be written")
 	}
 	if len(why) > 0 {
 		http.Error(w, strings.Join(why, "\n"), http.StatusServiceUnavailable)

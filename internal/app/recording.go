@@ -19,7 +19,7 @@ func (a *App) openRecorder(ctx context.Context, _ Options) error {
 		return err
 	}
 	a.spool, err = recorder.OpenSpool(recorder.SpoolOptions{
-		Dir: a.config.Recorder.SpoolDir, Node: node, Put: a.objects, Conflict: store.ErrConflict,
+		Dir: a.config.Recorder.SpoolDir, Node: node, Put: a.objects, Erase: a.objects, Conflict: store.ErrConflict,
 		MaxBytes: int64(a.config.Recorder.SpoolMaxBytes), Stored: a.stored,
 		Metrics: recorder.NewMetrics(a.registry), Log: a.log,
 	})
@@ -28,7 +28,7 @@ func (a *App) openRecorder(ctx context.Context, _ Options) error {
 	}
 	a.onStop("spool's lock", func(context.Context) error { return a.spool.Close() })
 	// The spool has one owner, so what is live in the database has crashed.
-	crashed, err := a.db.EndLive(ctx, store.End{At: time.Now(), Outcome: string(call.Internal), Reason: string(call.Crashed)})
+	crashed, err := a.db.EndLive(ctx, "", store.End{At: time.Now(), Outcome: string(call.Internal), Reason: string(call.Crashed)})
 	if err != nil {
 		return err
 	}
@@ -49,17 +49,6 @@ func (a *App) openRecorder(ctx context.Context, _ Options) error {
 	if found != (recorder.Recovery{}) {
 		a.log.Info("spool recovered", "complete", found.Complete, "cut", found.Cut, "failed", found.Failed)
 	}
+	a.background("deletions", a.keepDestroying)
 	return ctx.Err()
-}
-
-// stored notes that all of a take is in the object store, or why it will not
-// be while this process runs.
-func (a *App) stored(id, _ string, err error) {
-	state := "stored"
-	if err != nil {
-		state = "failed"
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	a.note(a.db.SetRecording(ctx, id, state, 1), id)
 }

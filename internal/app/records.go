@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"sidetone/configs"
@@ -46,23 +45,22 @@ func OpenRecords(ctx context.Context, c *configs.Config) (*Records, error) {
 
 // OpenRecordsIn is OpenRecords with an object store that the caller has opened.
 func OpenRecordsIn(ctx context.Context, c *configs.Config, s3 store.S3Options) (*Records, error) {
-	dir := filepath.Join(c.DataDir, "db")
-	if _, err := os.Stat(filepath.Join(dir, "sidetone.db")); err != nil {
+	if _, err := os.Stat(databaseAt(c)); c.Database.URL == "" && err != nil {
 		return nil, fmt.Errorf("app: nothing has been recorded in %s: %w", c.DataDir, err)
 	}
 	r := &Records{config: c}
-	err := r.open(ctx, dir, s3)
+	err := r.open(ctx, s3)
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
 }
 
-func (r *Records) open(ctx context.Context, dir string, s3 store.S3Options) (err error) {
-	if r.db, err = store.OpenDB(ctx, filepath.Join(dir, "sidetone.db")); err != nil {
+func (r *Records) open(ctx context.Context, s3 store.S3Options) (err error) {
+	if r.db, err = store.OpenDB(ctx, databaseAt(r.config)); err != nil {
 		return err
 	}
-	if r.ledger, err = store.OpenLedger(ctx, filepath.Join(dir, "ledger.db"), store.LedgerOptions{}); err != nil {
+	if r.ledger, err = store.OpenLedger(ctx, ledgerAt(r.config), store.LedgerOptions{}); err != nil {
 		return err
 	}
 	r.objects, err = store.OpenS3(ctx, s3)

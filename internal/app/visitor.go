@@ -33,6 +33,8 @@ func (a *App) ownRecording(w http.ResponseWriter, r *http.Request, session strin
 		return &unreadable
 	case ready == nil || !ready.Web.Hear:
 		return &webrtc.Refusal{Status: http.StatusForbidden, Code: "not_handed_out", Detail: "This assistant does not hand out recordings."}
+	case c.Recording == "destroyed" || c.Recording == "held":
+		return &webrtc.Refusal{Status: http.StatusGone, Code: "erased", Detail: "The recording has been erased."}
 	case c.Consent != string(consent.Granted) && c.Consent != withdrawn || c.Recording == "none" || c.Recording == "failed":
 		return &webrtc.Refusal{Status: http.StatusNotFound, Code: "no_recording", Detail: "Nothing was recorded."}
 	case c.Recording != "stored":
@@ -40,15 +42,15 @@ func (a *App) ownRecording(w http.ResponseWriter, r *http.Request, session strin
 		w.WriteHeader(http.StatusAccepted)
 		return nil
 	default:
-		return a.hear(w, r, c.ID)
+		return a.hear(w, r, c.ID, takeName(max(1, c.Takes)))
 	}
 }
 
 var unreadable = webrtc.Refusal{Status: http.StatusInternalServerError, Code: "unreadable", Detail: "The recording can not be read at the moment."}
 
-// hear answers with a stored recording.
-func (a *App) hear(w http.ResponseWriter, r *http.Request, id string) *webrtc.Refusal {
-	recording, err := openTake(r.Context(), a.config, a.objects, a.keys, id, "t1")
+// hear answers with a stored take.
+func (a *App) hear(w http.ResponseWriter, r *http.Request, id, take string) *webrtc.Refusal {
+	recording, err := openTake(r.Context(), a.config, a.objects, a.keys, id, take)
 	if err == nil {
 		_, err = recording.Identity(r.Context(), seal.Audio)
 	}

@@ -95,8 +95,8 @@ func NewCarrier(opts CarrierOptions) *Carrier {
 	opts.VoicePath = cmp.Or(opts.VoicePath, "/twilio/voice")
 	opts.StatusPath = cmp.Or(opts.StatusPath, "/twilio/status")
 	opts.AccountSID = cmp.Or(opts.AccountSID, "AC00000000000000000000000000000001")
-	opts.From = cmp.Or(opts.From, "+15005550006")
-	opts.To = cmp.Or(opts.To, "+15005550001")
+	opts.From = cmp.Or(opts.From, "+12125550123")
+	opts.To = cmp.Or(opts.To, "+12125550100")
 	return &Carrier{opts: opts, client: &http.Client{
 		Timeout: webhookTimeout,
 		Transport: &http.Transport{

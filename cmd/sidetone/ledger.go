@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sidetone/internal/app"
+)
+
+func ledgerCommand(g *global) *cobra.Command {
+	var keys []string
+	verify := &cobra.Command{Use: "verify", Short: "Check the chains, signatures and calls of the ledger, and name the first row that is wrong", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return verifyLedger(cmd, g, keys) }}
+	verify.Flags().StringArrayVar(&keys, "key", nil, "file of another node's public key (PEM); may be given several times")
+	var call, dir string
+	export := &cobra.Command{Use: "export", Short: "Write what proves the rows of a call, to be checked without Sidetone", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if dir == "" {
+				dir = "proof-" + call
+			}
+			return exportLedger(cmd, g, call, dir)
+		}}
+	export.Flags().StringVar(&call, "call", "", "id of the call")
+	export.Flags().StringVar(&dir, "out", "", "folder to make; proof-CALL if empty")
+	if err := export.MarkFlagRequired("call"); err != nil {
+		panic(err) // the flag stands above
+	}
+	ledger := &cobra.Command{Use: "ledger", Short: "Check and hand out the proof of consent"}
+	ledger.AddCommand(verify, export)
+	return ledger
+}
+
+func verifyLedger(cmd *cobra.Command, g *global, keys []string) error {
+	return withEvidence(cmd, g, false, func(e *app.Evidence) error {
+		c, err := e.Verify(cmd.Context(), keys)
+		if err != nil || g.json {
+			return orJSON(c, err)
+		}
+		fmt.Printf("right: %d rows of %d calls in %d chains, %d signed checkpoints", c.Rows, c.Calls, c.Chains, c.Checkpoints)
+		if c.Checkpoints > 0 {
+			fmt.Printf(", the newest of %s\nhead: %s", c.Newest.Local().Format(time.DateTime), c.Head)
+		}
+		fmt.Printf("\n%d rows are not signed yet\n", c.Unsigned)
+		return nil
+	})
+}
+
+func exportLedger(cmd *cobra.Command, g *global, call, dir string) error {
+	return withEvidence(cmd, g, true, func(e *app.Evidence) error {
+		if err := e.Export(cmd.Context(), call, dir); err != nil || g.json {
+			return orJSON(map[string]string{"call": call, "folder": dir}, err)
+		}
+		fmt.Printf("%s: how to check it is told in README.txt\n", dir)
+		return nil
+	})
+}
+
+// withEvidence opens the ledger for the time of do.
+func withEvidence(cmd *cobra.Command, g *global, sign bool, do func(*app.Evidence) error) error {
+	config, err := g.load()
+	if err != nil {
+		return err
+	}
+	evidence, err := app.OpenEvidence(cmd.Context(), config, sign)
+	if err != nil {
+		return err
+	}
+	defer evidence.Close()
+	return do(evidence)
+}

@@ -1,0 +1,166 @@
+package app
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"sidetone/configs"
+	"sidetone/consent"
+	"sidetone/seal"
+	"sidetone/store"
+)
+
+// databaseAt is where the calls of a configuration are kept.
+func databaseAt(c *configs.Config) string { return location(c, "sidetone.db") }
+
+// ledgerAt is where its ledger is kept.
+func ledgerAt(c *configs.Config) string { return location(c, "ledger.db") }
+
+func location(c *configs.Config, name string) string {
+	if c.Database.URL != "" {
+		return string(c.Database.URL)
+	}
+	return filepath.Join(c.DataDir, "db", name)
+}
+
+// Checked says what a check of the ledger has seen.
+type Checked struct {
+	store.Verified
+	Calls int `json:"calls"`
+}
+
+// check verifies the chains and signatures of a ledger, and then that the rows of
+// each call can have come about by the rules. The error names the first row that
+// is wrong.
+func check(ctx context.Context, l *store.Ledger, trusted []ed25519.PublicKey) (c Checked, err error) {
+	if c.Verified, err = l.Verify(ctx, trusted); err != nil {
+		return c, err
+	}
+	err = l.EachCall(ctx, func(call string, rows []store.Row) error {
+		c.Calls++
+		return checkCall(call, rows)
+	})
+	return c, err
+}
+
+func checkCall(call string, rows []store.Row) error {
+	decoded := make([]consent.Row, len(rows))
+	for i, r := range rows {
+		if err := json.Unmarshal(r.Body, &decoded[i]); err != nil {
+			return fmt.Errorf("%w: call %s, row %d of chain %s: %w", consent.ErrRows, call, r.Seq, r.Chain, err)
+		}
+	}
+	if err := consent.CheckRows(decoded); err != nil {
+		return fmt.Errorf("call %s, from row %d of chain %s on: %w", call, rows[0].Seq, rows[0].Chain, err)
+	}
+	return nil
+}
+
+// checkEvery is how often a gateway checks the ledger, beside its start.
+const checkEvery = 24 * time.Hour
+
+// openChecks has the ledger checked at the start and each day.
+func (a *App) openChecks(context.Context, Options) error {
+	failures := prometheus.NewCounter(prometheus.CounterOpts{Name: "sidetone_ledger_verify_failures_total",
+		Help: "Checks of the ledger that found something wrong; must stay 0."})
+	a.registry.MustRegister(failures)
+	trusted, err := trustedKeys(a.config, nil)
+	if err != nil {
+		return err
+	}
+	a.background("ledger checks", func(ctx context.Context) error {
+		again := time.NewTicker(checkEvery)
+		defer again.Stop()
+		for {
+			checked, err := check(ctx, a.ledger, trusted)
+			switch {
+			case err == nil:
+				a.log.Debug("ledger checked", "rows", checked.Rows, "calls", checked.Calls)
+			case ctx.Err() == nil:
+				failures.Inc()
+				a.log.Error("the ledger is not what was written", "err", err)
+			}
+			select {
+			case <-again.C:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	})
+	return nil
+}
+
+// trustedKeys are the keys of this node and of those in files, as PEM.
+func trustedKeys(c *configs.Config, files []string) (keys []ed25519.PublicKey, err error) {
+	own := filepath.Join(NodeDir(c), "node.pub.pem")
+	for _, path := range append([]string{own}, files...) {
+		data, err := os.ReadFile(path)
+		if errors.Is(err, os.ErrNotExist) && path == own && len(files) > 0 {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("app: key of a node: %w", err)
+		}
+		key, err := seal.ParsePublicKey(data)
+		if err != nil {
+			return nil, fmt.Errorf("app: %s: %w", path, err)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// Evidence is a ledger that is checked or handed out: for the command line,
+// beside a running gateway or without one.
+type Evidence struct {
+	config *configs.Config
+	ledger *store.Ledger
+}
+
+// OpenEvidence opens the ledger of a configuration. With sign, rows that no
+// checkpoint covers can be signed by this node's key.
+func OpenEvidence(ctx context.Context, c *configs.Config, sign bool) (*Evidence, error) {
+	if _, err := os.Stat(ledgerAt(c)); c.Database.URL == "" && err != nil {
+		return nil, fmt.Errorf("app: there is no ledger in %s: %w", c.DataDir, err)
+	}
+	o := store.LedgerOptions{}
+	if sign {
+		node, err := seal.OpenNode(NodeDir(c))
+		if err != nil {
+			return nil, err
+		}
+		o.Sign, o.Key = node.Sign, node.PublicKey()
+	}
+	l, err := store.OpenLedger(ctx, ledgerAt(c), o)
+	if err != nil {
+		return nil, err
+	}
+	return &Evidence{c, l}, nil
+}
+
+// Close closes the ledger.
+func (e *Evidence) Close() error { return e.ledger.Close() }
+
+// Verify checks the whole ledger, trusting this node's key and those in the named
+// PEM files.
+func (e *Evidence) Verify(ctx context.Context, keys []string) (Checked, error) {
+	trusted, err := trustedKeys(e.config, keys)
+	if err != nil {
+		return Checked{}, err
+	}
+	return check(ctx, e.ledger, trusted)
+}
+
+// Export writes what proves the rows of a call into a new directory; see its
+// README.txt.
+func (e *Evidence) Export(ctx context.Context, call, dir string) error {
+	return e.ledger.Export(ctx, call, dir)
+}

@@ -1,0 +1,132 @@
+package app
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"fmt"
+	"net"
+	"net/url"
+
+	"sidetone/call"
+	"sidetone/configs"
+	"sidetone/consent"
+	"sidetone/telephony"
+	"sidetone/transcribe/spoken"
+)
+
+// policies decides what holds for a call.
+type policies struct {
+	rules  *consent.Ruleset
+	floor  consent.Mode
+	lookup []byte // the key of numbers; it lies outside database and bucket
+}
+
+// openPolicy reads the policy file.
+func (a *App) openPolicy(context.Context, Options) (err error) {
+	a.policy.floor = consent.Mode(a.config.Consent.Floor)
+	if a.policy.rules, err = loadRuleset(a.config); err != nil {
+		return err
+	}
+	secret, err := Secret(a.config.DataDir, "lookup_key")
+	a.policy.lookup = []byte(secret)
+	return err
+}
+
+// terms decides on what terms an agent may talk with the caller of a leg.
+func (a *App) terms(ctx context.Context, ready *agent, i telephony.Info) (consent.Terms, error) {
+	question := ready.question(i, a.policy.floor)
+	decision, err := a.policy.rules.Decide(question)
+	if err != nil {
+		return consent.Terms{}, err
+	}
+	adapt(&decision, ready, a.local(ready))
+	t := consent.Terms{
+		Policy: decision.Policy.For(a.local(ready)), Decision: decision, Screen: i.Kind == telephony.Web,
+		LeaveUnrecorded: ready.leavesUnrecorded(i.Kind), HandOn: ready.handOn(i.Kind) != "",
+	}
+	if i.From != "" {
+		t.Subject, err = a.db.Subject(ctx, a.policy.number(i.From))
+	}
+	return t, err
+}
+
+// number returns what a number is looked up by.
+func (p *policies) number(number string) []byte {
+	h := hmac.New(sha256.New, p.lookup)
+	h.Write([]byte(number))
+	return h.Sum(nil)
+}
+
+// adapt makes a decision one that the agent can carry out here: without a matcher
+// for its language a key takes the place of a spoken answer, and without words for
+// the question nothing is kept.
+func adapt(d *consent.Decision, ready *agent, local bool) {
+	if ready.matcher == nil && d.Policy.ByKeyOnly() != d.Policy {
+		d.Policy = d.Policy.ByKeyOnly()
+		d.Reasons = append(d.Reasons, consent.Reason{Source: consent.FromSpeech, Rule: string(consent.OptInDTMF), Policy: d.Policy})
+	}
+	if mode := d.Policy.For(local).Mode(); mode != consent.NoRecord && !ready.hasWords(mode) {
+		never, _ := consent.NoRecord.Policy()
+		d.Policy = d.Policy.Strictest(never)
+		d.Reasons = append(d.Reasons, consent.Reason{Source: consent.FromWords, Rule: string(consent.NoRecord), Policy: never})
+	}
+}
+
+// local reports whether all engines that hear an agent's callers run on this
+// machine.
+func (a *App) local(ready *agent) bool {
+	return localEngines(a.config, ready.LLM != nil) && (a.speech.Engine == nil || a.speech.Engine.Local())
+}
+
+// localEngines reports whether the configured engines run on this machine: a
+// language model does that answers on a loopback address.
+func localEngines(c *configs.Config, llm bool) bool {
+	if !llm || c.LLM.BaseURL == "" {
+		return true
+	}
+	u, err := url.Parse(c.LLM.BaseURL)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// message returns the message by which an agent asks a caller of a kind of leg as
+// mode says.
+func (a *agent) message(k telephony.Kind, mode consent.Mode) (consent.Message, error) {
+	m, ok := a.messages[k][mode]
+	if !ok {
+		return consent.Message{}, fmt.Errorf("app: agent %s has no message for %s callers asked by %s", a.Name, k, mode)
+	}
+	return m, nil
+}
+
+// ledgerFailing takes that the ledger can not be written, or can again. While it
+// can not, calls that are recorded go on unrecorded.
+func (a *App) ledgerFailing(failing bool) {
+	if a.failing.Swap(failing) == failing {
+		return
+	}
+	if !failing {
+		a.log.Info("the ledger is written again")
+		return
+	}
+	a.log.Error("the ledger can not be written: nothing is recorded until it can")
+	a.calls.DoAll(call.LedgerFails)
+}
+
+// matcher returns what tells a spoken yes from a no in a language; nil where
+// nothing on this machine can.
+func (a *App) matcher(language string) *spoken.Matcher {
+	recogniser, ok := a.speech.Engine.(spoken.Recogniser)
+	if !ok {
+		return nil
+	}
+	m, err := spoken.New(recogniser, language)
+	if err != nil {
+		return nil
+	}
+	return m
+}

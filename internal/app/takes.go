@@ -1,0 +1,139 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"sidetone/media"
+	"sidetone/recorder"
+	"sidetone/telephony"
+)
+
+// recordable reports whether a new recording could begin now.
+func (a *App) recordable() bool { return a.spool.Room() == nil && a.pool.Ready() > 0 }
+
+// takes are the recorded stretches of one call, from a grant to its end.
+type takes struct {
+	app *App
+	leg telephony.Leg
+
+	mu    sync.Mutex
+	begun int
+}
+
+func (a *App) takesOf(leg telephony.Leg) *takes { return &takes{app: a, leg: leg} }
+
+// takeName is the name of a call's n-th take, from 1.
+func takeName(n int) string { return fmt.Sprintf("t%d", n) }
+
+// begin opens the recording of the next take.
+func (t *takes) begin(origin media.Tick) (*recorder.Recorder, error) {
+	a, info := t.app, t.leg.Info()
+	keys, err := a.pool.Take()
+	if err != nil {
+		return nil, err
+	}
+	coding, played := media.MuLaw, "mark"
+	if screen, ok := t.leg.(telephony.Screen); ok {
+		coding, played = media.PCM16, screen.Delay()
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := t.begun + 1
+	r, err := a.spool.Begin(recorder.TakeOptions{Call: info.ID, Take: takeName(n), Rate: info.Rate, Coding: coding,
+		Origin: origin, Started: info.Started.Add(origin.Duration()), Played: played, Keys: keys})
+	if err != nil {
+		return nil, err
+	}
+	t.begun = n
+	a.note(a.db.SetRecording(a.ctx, info.ID, "recording", n), info.ID)
+	return r, nil
+}
+
+// destroy destroys all takes of the call, or queues that: while there is a hold,
+// or where it can not be done now.
+func (t *takes) destroy(ctx context.Context) (queued bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for n := 1; n <= t.begun; n++ {
+		later, e := t.app.destroyTake(ctx, t.leg.Info().ID, takeName(n))
+		queued, err = queued || later, errors.Join(err, e)
+	}
+	return queued, err
+}
+
+// destroyTake notes that a take is to be destroyed and, unless there is a hold,
+// destroys it.
+func (a *App) destroyTake(ctx context.Context, id, take string) (queued bool, err error) {
+	if err := a.db.RequestDeletion(ctx, id, take); err != nil {
+		return true, err
+	}
+	if a.config.Consent.Hold {
+		a.note(a.db.SetRecording(ctx, id, "held", 0), id)
+		return true, nil
+	}
+	if err := a.spool.Destroy(ctx, id, take); err != nil {
+		return true, err
+	}
+	a.note(a.db.SetRecording(ctx, id, "destroyed", 0), id)
+	return false, a.db.FinishDeletion(ctx, id, take)
+}
+
+// destroyEvery is how often deletions that could not be done are tried again.
+const destroyEvery = time.Minute
+
+// keepDestroying does what is left of deletions, at once and then each minute.
+func (a *App) keepDestroying(ctx context.Context) error {
+	again := time.NewTicker(destroyEvery)
+	defer again.Stop()
+	for {
+		a.destroyPending(ctx)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (a *App) destroyPending(ctx context.Context) {
+	if a.config.Consent.Hold {
+		return
+	}
+	pending, err := a.db.PendingDeletions(ctx)
+	if err != nil {
+		a.log.Error("pending deletions", "err", err)
+		return
+	}
+	for _, d := range pending {
+		if _, err := a.destroyTake(ctx, d.Call, d.Take); err != nil {
+			a.log.Error("a take is not destroyed yet", "call", d.Call, "take", d.Take, "err", err)
+		}
+	}
+}
+
+// stored notes that all of a take is in the object store, or why it will not
+// be while this process runs.
+func (a *App) stored(id, take string, err error) {
+	state := "stored"
+	if err != nil {
+		state = "failed"
+	}
+	var n int
+	if _, err := fmt.Sscanf(take, "t%d", &n); err != nil {
+		n = 1
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if pending, err := a.db.PendingDeletions(ctx); err == nil {
+		for _, d := range pending {
+			if d.Call == id && d.Take == take {
+				return // on its way out
+			}
+		}
+	}
+	a.note(a.db.SetRecording(ctx, id, state, n), id)
+}
