@@ -60,6 +60,7 @@ func TestControlsAreThoseOffered(t *testing.T) {
 		{settled("withdrawn", false, "delete", "again"), "This call is not recorded", all[2:4]},
 		{settled("withdrawn", false, "again"), "This call is not recorded", all[3:4]},
 		{settled("paused", false, "unrecorded"), "Paused: nothing is heard or recorded", all[:1]},
+		{settled("paused", false, "unrecorded", "delete"), "Paused: nothing is heard or recorded", all[:2]},
 		{settled("undecided", false, "again", "agree", "nonsense"), "This call is not recorded", all[3:4]},
 		{strings.Replace(settled("granted", false, "unrecorded"), "transcript: false", "transcript: true", 1), "The words of this call are kept", all[:1]},
 	} {

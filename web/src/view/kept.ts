@@ -52,12 +52,12 @@ export class Kept {
     const { strings } = this.surroundings;
     const { choices, pending } = session;
     const focused = this.element.querySelector(':focus');
-    const kept = session.recording || session.transcribing;
+    const stops = choices.includes('unrecorded'); // also in a pause
     setText(this.text, keptText(session, strings));
     setAttribute(this.element, 'data-kept', keptState(session));
-    setText(this.buttons.delete, kept ? strings.stopAndDelete : strings.deleteRecording);
+    setText(this.buttons.delete, stops ? strings.stopAndDelete : strings.deleteRecording);
     setText(this.buttons.again, session.recorded ? strings.recordAgain : strings.record);
-    setText(this.sentence, kept ? strings.stopDeleteQuestion : strings.deleteQuestion);
+    setText(this.sentence, stops ? strings.stopDeleteQuestion : strings.deleteQuestion);
     for (const [choice, button] of Object.entries(this.buttons)) {
       setAttribute(button, 'hidden', !choices.includes(choice as Choice));
       // Not disabled: that would take the focus away.
