@@ -112,6 +112,24 @@ func (m *Message) publish(dir string) error {
 	return keepFile(filepath.Join(dir, m.ID+".json"), append(text, '\n'))
 }
 
+// Share lets the message use the sounds of others that are the same, by their
+// SHA-256, and adds its own to them.
+func (m *Message) Share(sounds map[string]media.Audio) {
+	share := func(p *Part) {
+		if known, ok := sounds[p.SHA256]; ok {
+			p.Audio = known
+		}
+		sounds[p.SHA256] = p.Audio
+	}
+	for i := range m.Parts {
+		share(&m.Parts[i])
+	}
+	for name, p := range m.Prompts {
+		share(&p)
+		m.Prompts[name] = p
+	}
+}
+
 func prepare(ctx context.Context, dir string, s PartSource, r Renderer) (Part, error) {
 	audio, err := sound(ctx, dir, s, r)
 	if err != nil {
@@ -165,10 +183,18 @@ func keepFile(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	if err := os.WriteFile(path+".tmp", data, 0o600); err != nil {
+	f, err := os.CreateTemp(filepath.Dir(path), "*.tmp") // others may write the same
+	if err != nil {
 		return err
 	}
-	return os.Rename(path+".tmp", path)
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
 }
 
 func digest(audio media.Audio) string {

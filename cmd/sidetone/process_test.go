@@ -21,7 +21,10 @@ import (
 
 // The tests of this package run the program itself, as its user would.
 
-var program string
+var (
+	program  string
+	rendered string // the sound of messages, which all sites share
+)
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "sidetone-bin-")
@@ -29,7 +32,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	program = filepath.Join(dir, "sidetone")
+	program, rendered = filepath.Join(dir, "sidetone"), filepath.Join(dir, "rendered")
 	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
 		os.Exit(1)
@@ -48,8 +51,14 @@ type site struct {
 func newSite(t *testing.T, env ...string) *site {
 	t.Helper()
 	s := &site{admin: freeAddress(t), public: freeAddress(t)}
+	data := filepath.Join(t.TempDir(), "data")
+	messages := filepath.Join(data, "messages")
+	if err := errors.Join(os.MkdirAll(rendered, 0o700), os.MkdirAll(messages, 0o700), os.Symlink(rendered, filepath.Join(messages, "rendered"))); err != nil {
+		t.Fatal(err)
+	}
 	s.env = append(os.Environ(),
-		"SIDETONE_DATA_DIR="+filepath.Join(t.TempDir(), "data"),
+		"SIDETONE_DATA_DIR="+data,
+		"SIDETONE_CONSENT_JURISDICTIONS="+filepath.Join("..", "..", "configs", "consent", "jurisdictions.yaml"),
 		"SIDETONE_SERVER_LISTEN="+s.public,
 		"SIDETONE_SERVER_ADMIN_LISTEN="+s.admin,
 		"SIDETONE_TELEPHONY_WEBRTC_LISTEN=127.0.0.1:0",

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -44,10 +45,24 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	rendered = filepath.Join(dir, "rendered")
 	code := m.Run()
 	builtin.Close()
 	os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+// rendered holds the sound of messages, which all gateways of the tests share.
+var rendered string
+
+// shareRendered lets a data directory use the messages that others have rendered.
+func shareRendered(t testing.TB, data string) {
+	t.Helper()
+	messages := filepath.Join(data, "messages")
+	err := errors.Join(os.MkdirAll(rendered, 0o700), os.MkdirAll(messages, 0o700), os.Symlink(rendered, filepath.Join(messages, "rendered")))
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // gateway is a running gateway.
@@ -80,8 +95,10 @@ func (l *logs) String() string {
 // configure loads a configuration for tests; env adds settings.
 func configure(t testing.TB, env ...string) *configs.Config {
 	t.Helper()
+	data := t.TempDir()
+	shareRendered(t, data)
 	config, _, err := configs.Load("", append([]string{
-		"SIDETONE_DATA_DIR=" + t.TempDir(),
+		"SIDETONE_DATA_DIR=" + data,
 		"SIDETONE_SERVER_LISTEN=127.0.0.1:0",
 		"SIDETONE_SERVER_ADMIN_LISTEN=127.0.0.1:0",
 		"SIDETONE_TELEPHONY_WEBRTC_LISTEN=127.0.0.1:0",
