@@ -140,6 +140,7 @@ func (c *Call) obeyConsent(a consent.Action, at media.Tick) {
 		c.Metrics.pauses.WithLabelValues(string(a.How)).Inc()
 	case consent.Unpaused:
 		c.release()
+		c.takeEarly()
 		c.showSettled(string(c.outcome))
 		c.watch(Update{Kind: RecordingResumed})
 	case consent.Quiet:
@@ -197,6 +198,7 @@ func (c *Call) settled(s consent.Settled, at media.Tick) {
 	if c.conversing {
 		if !s.Leaves {
 			c.carryOn(at)
+			c.takeEarly()
 		}
 		return
 	}
@@ -208,10 +210,16 @@ func (c *Call) settled(s consent.Settled, at media.Tick) {
 	if c.heard.speech {
 		c.begun(at)
 	}
-	for _, e := range c.screen.early {
+	c.takeEarly()
+}
+
+// takeEarly takes what was written while the row of an answer was on its way.
+func (c *Call) takeEarly() {
+	early := c.screen.early
+	c.screen.early = nil
+	for _, e := range early {
 		c.fromScreen(e)
 	}
-	c.screen.early = nil
 }
 
 // settle takes what the clerk still writes after the loop.

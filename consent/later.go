@@ -190,6 +190,9 @@ func (m *Machine) resumed() []Action {
 		}
 	}
 	m.state, m.resuming, m.paused = settled, false, false
+	if !m.keeping() { // there is no recording that goes on
+		return append([]Action{Unpaused{}}, m.carryOn()...)
+	}
 	return append([]Action{Unpaused{}}, m.tell(PromptResumed)...)
 }
 

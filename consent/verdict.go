@@ -112,7 +112,6 @@ func (m *Machine) written(e Written) []Action {
 	if v.outcome == Granted {
 		m.granted = v.at
 	}
-	v.valves = m.valves()
 	actions := []Action{Opened{v.outcome}}
 	if whole := m.wholly(m.whole); withdrawn && v.keep || whole {
 		actions = append(actions, m.takeBack(Withdraw{At: e.At, From: v.at, How: m.refuser}, whole)...)
@@ -196,12 +195,15 @@ func (m *Machine) ledgerLost(at media.Tick) []Action {
 		return actions
 	}
 	hushed := m.hush()
-	carry := m.state != settled || len(hushed) > 0
+	carry, open := m.state != settled || len(hushed) > 0, m.state != settled && !m.resuming
 	actions = append(hushed, actions...)
 	m.resuming, m.state = false, settled
 	switch {
 	case kept:
 		return append(actions, m.tell(PromptWithdrawn)...)
+	case open: // asked again, and nothing can come of it
+		m.verdict.outcome = Undecided
+		return append(actions, Settled{Outcome: Undecided})
 	case carry:
 		return append(actions, m.carryOn()...)
 	}
