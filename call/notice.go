@@ -143,6 +143,7 @@ func (c *Call) carryOn(at media.Tick) {
 	if c.heard.speech {
 		c.begun(at)
 	}
+	c.takeEarly()
 }
 
 // pause lets nobody hear the caller until they press the hash key. An agent that

@@ -140,7 +140,6 @@ func (c *Call) obeyConsent(a consent.Action, at media.Tick) {
 		c.Metrics.pauses.WithLabelValues(string(a.How)).Inc()
 	case consent.Unpaused:
 		c.release()
-		c.takeEarly()
 		c.showSettled(string(c.outcome))
 		c.watch(Update{Kind: RecordingResumed})
 	case consent.Quiet:
@@ -198,7 +197,6 @@ func (c *Call) settled(s consent.Settled, at media.Tick) {
 	if c.conversing {
 		if !s.Leaves {
 			c.carryOn(at)
-			c.takeEarly()
 		}
 		return
 	}

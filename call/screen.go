@@ -21,7 +21,7 @@ type screen struct {
 	open     int              // the caption of the speech that is being recognised; 0 when there is none
 	state    telephony.AgentState
 	shown    telephony.Saying  // the newest
-	early    []telephony.Event // written since a grant that is not on disk yet
+	early    []telephony.Event // written since a grant that is not on disk yet, or while the agent is quiet
 }
 
 // show puts something on the screen, if there is one.
@@ -161,7 +161,8 @@ func (c *Call) showProgress(id media.ClipID) {
 
 // fromScreen takes what the caller wrote, or said with a button.
 func (c *Call) fromScreen(e telephony.Event) {
-	if _, pending := c.Consent.Pending(); pending && e.Kind != telephony.Chose {
+	_, pending := c.Consent.Pending()
+	if (pending || c.notice.quiet) && e.Kind != telephony.Chose {
 		if len(c.screen.early) < earlyEvents {
 			c.screen.early = append(c.screen.early, e)
 		}
