@@ -64,6 +64,9 @@ func OpenLedger(ctx context.Context, location string, o LedgerOptions) (*Ledger,
 	if (o.Sign == nil) != (o.Key == nil) || o.Key != nil && len(o.Key) != ed25519.PublicKeySize {
 		return nil, errors.New("store: open ledger: a signer needs its Ed25519 key, and a key its signer")
 	}
+	if o.Every < 0 {
+		return nil, fmt.Errorf("store: open ledger: %v between checkpoints", o.Every)
+	}
 	o.Every = cmp.Or(o.Every, time.Minute)
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)

@@ -144,6 +144,7 @@ func testLedgerRefuses(t *testing.T, location string) {
 	for name, o := range map[string]LedgerOptions{
 		"signer without key": {Sign: func([]byte) []byte { return nil }},
 		"key without signer": {Key: publicKey(1)},
+		"no time":            {Every: -time.Second},
 		"half a key":         {Key: publicKey(1)[:16], Sign: func([]byte) []byte { return nil }},
 	} {
 		if _, err := OpenLedger(t.Context(), location, o); err == nil {
