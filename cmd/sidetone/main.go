@@ -96,7 +96,11 @@ func configCommand(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := app.CheckAgents(config); err != nil {
+			warnings, err := app.CheckAgents(config)
+			for _, w := range warnings {
+				fmt.Fprintln(os.Stderr, "sidetone: warning:", w)
+			}
+			if err != nil {
 				return err
 			}
 			fmt.Println("the configuration is valid")

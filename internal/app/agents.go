@@ -40,6 +40,9 @@ func (a *App) openAgents(ctx context.Context, _ Options) error {
 	}
 	a.agents = map[string]*agent{}
 	for name, file := range files {
+		if err := overlaid(a.policy.rules, file); err != nil {
+			return err
+		}
 		ready, err := a.prepare(ctx, file)
 		if errors.Is(err, errCannotAnswer) {
 			a.log.Error("agent can not answer", "agent", name, "err", err)

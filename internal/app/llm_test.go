@@ -96,11 +96,12 @@ func TestAgentWithoutItsModelDoesNotAnswer(t *testing.T) {
 	}
 }
 
-// TestAgentsAreHeldAgainstTheConfiguration holds that an agent asks for no less than the floor,
-// and names a voice that there is.
+// TestAgentsAreHeldAgainstTheConfiguration holds that an agent names a voice and
+// overlays that there are, and that there is a policy.
 func TestAgentsAreHeldAgainstTheConfiguration(t *testing.T) {
 	for _, c := range []struct{ name, old, new, env, want string }{
-		{"floor", "", "", "SIDETONE_CONSENT_FLOOR=opt_out", "consent.floor"},
+		{"policy", "", "", "SIDETONE_CONSENT_JURISDICTIONS=nowhere.yaml", "consent.jurisdictions"},
+		{"overlay", "{mode: notice,", "{mode: notice, overlays: [moon],", "", "overlays"},
 		{"voice", "language: en", "language: en\nvoice: {name: nobody}", "", "voice.name"},
 		{"language", "language: en", "language: fr", "", "language"},
 	} {
