@@ -157,22 +157,21 @@ func (c *trail) inOrder(i int, r Row, valves [purposes]bool) string {
 func (c *trail) answer(r Row, valves [purposes]bool) string {
 	v := verdict{outcome: Outcome(r.Event), how: r.How}
 	may := v.opens(c.policy)
-	again := c.answers > 0
+	again, granted := c.answers > 0, c.granted(r, valves)
 	if again { // what the conversation may have is not asked again
 		may[Converse] = c.open[Converse]
 	}
 	switch {
 	case c.paused:
 		return "the question is not put in a pause"
+	case granted != "":
+		return granted
 	case beyond(valves, may):
 		return "a valve is open that this answer does not open"
 	case r.Decision == nil:
 		return "it does not say by which rules it was asked"
 	case (v.outcome == NotAsked) != (r.Mode == NoRecord && v.outcome != Refused):
 		return "what is kept is asked for, and nothing else"
-	}
-	if broken := c.granted(r, valves); broken != "" {
-		return broken
 	}
 	c.answers, c.answered, c.begun = c.answers+1, r.At, c.begun || again
 	c.wholeCall, c.standing = r.Decision.WholeCall, valves

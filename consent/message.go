@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,7 +38,7 @@ var ErrMessage = errors.New("consent: unusable message")
 // Message is what a caller hears before anything else: immutable, and named by
 // its content.
 type Message struct {
-	ID       string          `json:"id"`       // SHA-256 over parts and prompts
+	ID       string          `json:"-"`        // SHA-256 of all below, as the file of that name holds it
 	Language string          `json:"language"` // BCP 47
 	Parts    []Part          `json:"parts"`
 	Prompts  map[Prompt]Part `json:"prompts"` // what is said beside it
@@ -71,8 +70,8 @@ type Renderer struct {
 // Prepare makes the message of sources and of the words of its prompts. Text is
 // rendered once per voice and kept in dir as a WAV file named by voice and text;
 // what is there is used as it is, so that a message never changes under its name.
-// The sound of every part is kept there under its own SHA-256, and what the
-// message says, under its id.
+// The sound of every part is kept there as SHA256.wav, and what the message says
+// as ID.json, of which ID is the SHA-256.
 func Prepare(ctx context.Context, dir, language string, sources []PartSource, prompts map[Prompt]string, r Renderer) (Message, error) {
 	m := Message{Language: language, Wait: ClearWait, Prompts: map[Prompt]Part{}}
 	for i, s := range sources {
@@ -95,21 +94,16 @@ func Prepare(ctx context.Context, dir, language string, sources []PartSource, pr
 	return m, m.publish(dir)
 }
 
-// publish names the message by its content, and keeps what it says.
+// publish keeps what the message says, as a file whose SHA-256 is its name.
 func (m *Message) publish(dir string) error {
-	id := sha256.New()
-	for _, p := range m.Parts {
-		fmt.Fprintf(id, "%s %s\n", p.Kind, p.SHA256)
-	}
-	for _, name := range slices.Sorted(maps.Keys(m.Prompts)) {
-		fmt.Fprintf(id, "prompt %s %s\n", name, m.Prompts[name].SHA256)
-	}
-	m.ID = hex.EncodeToString(id.Sum(nil))
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err
 	}
-	return keepFile(filepath.Join(dir, m.ID+".json"), append(text, '\n'))
+	text = append(text, '\n')
+	id := sha256.Sum256(text)
+	m.ID = hex.EncodeToString(id[:])
+	return keepFile(filepath.Join(dir, m.ID+".json"), text)
 }
 
 // Share lets the message use the sounds of others that are the same, by their
@@ -188,7 +182,7 @@ func keepFile(path string, data []byte) error {
 		return err
 	}
 	_, err = f.Write(data)
-	if err = errors.Join(err, f.Close()); err == nil {
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil { // an empty one would stay for good
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
