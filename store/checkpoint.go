@@ -73,27 +73,20 @@ func (c checkpoint) verify(trusted []ed25519.PublicKey) error {
 	return nil
 }
 
-// signAttempts bounds how often a checkpoint is made anew because another
-// process was first with its number.
-const signAttempts = 3
-
 // sign writes a checkpoint of all chains, by whichever process, and reports
-// whether there was anything that the last one lacks.
+// whether there was anything that the last one lacks. Processes that sign at
+// once do so one after another.
 func (l *Ledger) sign(ctx context.Context) (wrote bool, err error) {
-	for range signAttempts {
-		if wrote, err = l.signOnce(ctx); !isUnique(err) {
-			return wrote, err
-		}
-	}
-	return false, err
-}
-
-func (l *Ledger) signOnce(ctx context.Context) (wrote bool, err error) {
-	tx, err := l.db.BeginTx(ctx, l.db.serial)
+	tx, err := l.db.BeginTx(ctx, nil)
 	if err != nil {
 		return false, err
 	}
 	defer tx.Rollback() // does nothing after Commit
+	if l.db.lockCheckpoints != "" {
+		if _, err := tx.ExecContext(ctx, l.db.lockCheckpoints); err != nil {
+			return false, err
+		}
+	}
 	heads, err := movedHeads(ctx, tx)
 	if err != nil || len(heads) == 0 {
 		return false, err

@@ -29,10 +29,10 @@ type DB struct {
 // PostgreSQL, but for what the other fields hold.
 type database struct {
 	*sql.DB
-	snapshot   *sql.TxOptions // of a transaction that reads one state and keeps no writer waiting
-	serial     *sql.TxOptions // of one that reads one state, and writes
-	skipLocked string         // ends a select of rows to delete: leave those that another deletes
-	numbered   bool           // placeholders need their numbers
+	snapshot        *sql.TxOptions // of a transaction that reads one state and keeps no writer waiting
+	skipLocked      string         // ends a select of rows to delete: leave those that another deletes
+	lockCheckpoints string         // lets a transaction alone write checkpoints; empty: it is alone
+	numbered        bool           // placeholders need their numbers
 }
 
 // values returns the placeholders of an insert, such as "($1,$2),($3,$4)" for two

@@ -67,11 +67,11 @@ func openPostgres(ctx context.Context, location string, folders ...string) (*dat
 		}
 	}
 	return &database{
-		DB:         db,
-		snapshot:   &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
-		serial:     &sql.TxOptions{Isolation: sql.LevelRepeatableRead},
-		skipLocked: "for update skip locked",
-		numbered:   true,
+		DB:              db,
+		snapshot:        &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
+		skipLocked:      "for update skip locked",
+		lockCheckpoints: "lock table ledger_checkpoints in exclusive mode",
+		numbered:        true,
 	}, nil
 }
 

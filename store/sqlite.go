@@ -60,7 +60,7 @@ func openSQLite(ctx context.Context, path, folder, synchronous string) (*databas
 		return nil, errors.Join(err, db.Close())
 	}
 	// A transaction that may write takes the one write lock when it begins.
-	return &database{DB: db, snapshot: &sql.TxOptions{ReadOnly: true}, serial: &sql.TxOptions{}}, nil
+	return &database{DB: db, snapshot: &sql.TxOptions{ReadOnly: true}}, nil
 }
 
 // isFull reports whether err says that the disk under an SQLite file is full.
