@@ -62,7 +62,7 @@ type cutting struct {
 func (r *Recorder) Cut(from, to media.Tick) (kept media.Tick) {
 	t := r.take
 	from, to = max(from, t.origin), max(to, r.newest)
-	if from >= to || r.ended.Load() {
+	if from >= to || r.state.Load() != recording {
 		return max(from, to)
 	}
 	c := &r.cutting

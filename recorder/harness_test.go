@@ -75,7 +75,7 @@ func newRigIn(t testing.TB, dir string, change ...func(*recorder.SpoolOptions)) 
 func (r *rig) open(change ...func(*recorder.SpoolOptions)) {
 	r.t.Helper()
 	o := recorder.SpoolOptions{
-		Dir: filepath.Join(r.dir, "spool"), Node: r.node, Put: r.store, Sealers: 2,
+		Dir: filepath.Join(r.dir, "spool"), Node: r.node, Put: r.store, Erase: r.store, Sealers: 2,
 		Sync: func(*os.File) error { return nil },
 		Log:  slog.New(slog.NewTextHandler(r.log, nil)),
 		Stored: func(call, take string, err error) {
@@ -197,10 +197,18 @@ func (r *rig) drain() {
 	}
 }
 
-// recording opens a stored take.
+// recording opens the first take of a call, stored.
 func (r *rig) recording(call string) *recorder.Recording {
 	r.t.Helper()
-	return must[*recorder.Recording](r.t)(recorder.Open(r.ctx, r.openOptions(call)))
+	return r.recordingOf(phone(call))
+}
+
+// recordingOf opens a stored take.
+func (r *rig) recordingOf(take recorder.TakeOptions) *recorder.Recording {
+	r.t.Helper()
+	o := r.openOptions(take.Call)
+	o.Take = take.Take
+	return must[*recorder.Recording](r.t)(recorder.Open(r.ctx, o))
 }
 
 func (r *rig) openOptions(call string) recorder.OpenOptions {
@@ -209,11 +217,17 @@ func (r *rig) openOptions(call string) recorder.OpenOptions {
 	return o
 }
 
-// wav reads a stored take back, whole.
+// wav reads the first take of a call back, whole.
 func (r *rig) wav(call string) []byte {
 	r.t.Helper()
+	return r.wavOf(phone(call))
+}
+
+// wavOf reads a stored take back, whole.
+func (r *rig) wavOf(take recorder.TakeOptions) []byte {
+	r.t.Helper()
 	var b bytes.Buffer
-	if err := r.recording(call).WriteWAV(r.ctx, &b); err != nil {
+	if err := r.recordingOf(take).WriteWAV(r.ctx, &b); err != nil {
 		r.t.Fatal(err)
 	}
 	return b.Bytes()

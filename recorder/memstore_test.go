@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,9 +29,11 @@ type memStore struct {
 	puts    int
 	running int
 	most    int // Puts at once
+	erased  []string
+	erases  int // how many erasures succeed before erasing fails
 }
 
-func newMemStore() *memStore { return &memStore{objects: make(map[string][]byte)} }
+func newMemStore() *memStore { return &memStore{objects: make(map[string][]byte), erases: 1 << 30} }
 
 func (m *memStore) set(f func(*memStore)) {
 	m.mu.Lock()
@@ -100,4 +104,38 @@ func (m *memStore) keys(prefix string) (keys []string) {
 		}
 	}
 	return keys
+}
+
+func (m *memStore) Folders(_ context.Context, prefix string) (names []string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fault != nil {
+		return nil, m.fault
+	}
+	for k := range m.objects {
+		if rest, ok := strings.CutPrefix(k, prefix); ok && strings.Contains(rest, "/") {
+			name, _, _ := strings.Cut(rest, "/")
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+func (m *memStore) Erase(_ context.Context, prefix string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fault != nil || m.erases == 0 {
+		return errors.Join(m.fault, errDown)
+	}
+	m.erases--
+	gone := func(k string) bool { return strings.HasPrefix(k, prefix) }
+	for _, k := range m.order {
+		if gone(k) {
+			m.erased = append(m.erased, k)
+		}
+	}
+	m.order = slices.DeleteFunc(m.order, gone)
+	maps.DeleteFunc(m.objects, func(k string, _ []byte) bool { return gone(k) })
+	return nil
 }

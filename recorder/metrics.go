@@ -20,6 +20,7 @@ type Metrics struct {
 	uploads     *prometheus.CounterVec
 	uploadLag   prometheus.Histogram
 	recovered   *prometheus.CounterVec
+	destroyed   *prometheus.CounterVec
 }
 
 // NewMetrics makes the metrics and registers them with r, unless r is nil.
@@ -54,6 +55,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		recovered: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sidetone_recorder_recovered_takes_total", Help: "Takes found on the spool that nobody drove, by result."},
 			[]string{"result"}),
+		destroyed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sidetone_recorder_destroys_total", Help: "Attempts to destroy a take, by result."},
+			[]string{"result"}),
 	}
 	for _, reason := range [...]GapReason{GapOverflow, GapLate, GapDisk, GapBeyond, GapDamaged} {
 		m.dropped.WithLabelValues(string(reason))
@@ -67,13 +71,18 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	for _, result := range [...]string{recoveredWhole, recoveredCut, recoveredNot} {
 		m.recovered.WithLabelValues(result)
 	}
+	for _, result := range [...]string{"done", "error"} {
+		m.destroyed.WithLabelValues(result)
+	}
 	if r != nil {
 		r.MustRegister(m.takes, m.audioBytes, m.segments, m.sealSeconds, m.sealErrors, m.dropped, m.cuts,
-			m.syncSeconds, m.uploads, m.uploadLag, m.recovered,
+			m.syncSeconds, m.uploads, m.uploadLag, m.recovered, m.destroyed,
 			m.gauge("sidetone_spool_bytes", "Size of all takes on the spool.",
 				func(s *Spool) float64 { return float64(s.Bytes()) }),
 			m.gauge("sidetone_spool_oldest_seconds", "How long the oldest sealed object has been waiting for its upload.",
 				func(s *Spool) float64 { return s.Oldest().Seconds() }),
+			m.gauge("sidetone_spool_doomed_takes", "Takes of which something is left to be destroyed.",
+				func(s *Spool) float64 { return float64(s.Doomed()) }),
 			m.gauge("sidetone_spool_unsynced_seconds", "How long the oldest write to the spool has been waiting for the disk.",
 				func(s *Spool) float64 { return s.Unsynced().Seconds() }))
 	}

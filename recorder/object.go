@@ -26,6 +26,17 @@ type Putter interface {
 	Head(ctx context.Context, key string) (size int64, sha256 [32]byte, err error)
 }
 
+// Eraser deletes objects for good: with all their versions, where the store
+// keeps versions. Its methods are called from several goroutines.
+type Eraser interface {
+	// Folders returns the names of what lies between prefix, which ends in a
+	// slash, and the next slash of the keys that begin with it.
+	Folders(ctx context.Context, prefix string) ([]string, error)
+	// Erase removes every object whose key begins with prefix, in every version.
+	// It returns nil when the store lists none of them any more.
+	Erase(ctx context.Context, prefix string) error
+}
+
 // Getter fetches whole objects.
 type Getter interface {
 	Get(ctx context.Context, key string) ([]byte, error)
@@ -49,6 +60,14 @@ func MetaObject(call, take string) string { return "rec/" + call + "/" + take + 
 
 // ManifestObject is the key of a take's manifest, the last object to be stored.
 func ManifestObject(call, take string) string { return "rec/" + call + "/" + take + "/manifest.json" }
+
+// checkTake refuses ids that no take can have.
+func checkTake(call, take string) error {
+	if strings.Contains(take, "-") {
+		return fmt.Errorf("%w: take %.80q", ErrID, take)
+	}
+	return checkIDs(call, take)
+}
 
 // checkIDs refuses ids that are not 1 to 64 letters, digits, "-" and "_".
 func checkIDs(ids ...string) error {

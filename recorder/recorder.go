@@ -39,10 +39,11 @@ type Recorder struct {
 	words  chan queuedWords
 	lost   [tracks]lostFrames
 	unsaid atomic.Int64  // notes lost to a full queue
-	stop   chan struct{} // closed by Finish
-	done   chan struct{} // closed when Run has returned
-	ended  atomic.Bool
-	newest media.Tick // end of the newest audio handed over; belongs to the call
+	stop   chan struct{} // closed by Finish or Destroy
+	done   chan struct{} // closed when Run has returned, or never will begin
+	begun  atomic.Bool   // Run has begun, or never will
+	state  atomic.Int32  // recording, finishing or destroyed
+	newest media.Tick    // end of the newest audio handed over; belongs to the call
 
 	cutting cutting
 
@@ -57,6 +58,13 @@ type Recorder struct {
 	retry   time.Time // no sealing before it
 	failed  bool      // the last flush; so that an error is logged once
 }
+
+// The states of a recorder. Only one that is recording takes anything.
+const (
+	recording int32 = iota
+	finishing       // Finish has been called
+	destroyed       // by Spool.Destroy
+)
 
 type queuedFrame struct {
 	track Track
@@ -99,7 +107,7 @@ func newRecorder(t *take) *Recorder {
 // what lies where audio is already replaces it. When 10 s are queued it is lost,
 // counted, and the manifest will say so.
 func (r *Recorder) Write(track Track, a consent.RecordAudio) {
-	if len(a.Frame().PCM) == 0 || track >= tracks || r.ended.Load() {
+	if len(a.Frame().PCM) == 0 || track >= tracks || r.state.Load() != recording {
 		return
 	}
 	r.newest = max(r.newest, a.Frame().End())
@@ -132,6 +140,9 @@ func (r *Recorder) Anchor(a Anchor) {
 }
 
 func (r *Recorder) say(w queuedWords) {
+	if r.state.Load() != recording {
+		return
+	}
 	select {
 	case r.words <- w:
 	default:
@@ -140,9 +151,12 @@ func (r *Recorder) say(w queuedWords) {
 }
 
 // Run writes what is handed over to the spool and has segments sealed, until
-// Finish is called or ctx ends. It does not end for a disk that fails: that
-// makes a gap, which the manifest will name.
+// Finish is called, the take is destroyed, or ctx ends. It does not end for a
+// disk that fails: that makes a gap, which the manifest will name.
 func (r *Recorder) Run(ctx context.Context) error {
+	if r.begun.Swap(true) {
+		return nil
+	}
 	defer close(r.done)
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
@@ -170,30 +184,72 @@ func (r *Recorder) Run(ctx context.Context) error {
 }
 
 // Finish ends the take: it waits for Run to return, seals what is left, signs
-// the manifest and hands all to the uploader, for which it does not wait. After
-// an error what was recorded stays on the spool, for Spool.Recover.
+// the manifest and hands all to the uploader, for which it does not wait. Any
+// goroutine may call it, while the call goes on to its next take. After an
+// error what was recorded stays on the spool, for Spool.Recover. It returns an
+// error that wraps ErrDestroyed for a take that is destroyed.
 func (r *Recorder) Finish(ctx context.Context, e Ending) (Summary, error) {
-	if r.ended.Swap(true) {
+	if !r.state.CompareAndSwap(recording, finishing) {
+		if r.state.Load() == destroyed {
+			return Summary{}, ErrDestroyed
+		}
 		return Summary{}, ErrFinished
 	}
-	defer r.take.spool.metrics.takes.Dec()
+	t := r.take
+	defer t.spool.letGo(t.name())
+	defer t.spool.metrics.takes.Dec()
 	close(r.stop)
-	select {
-	case <-r.done:
-	case <-ctx.Done():
-		return Summary{}, ctx.Err()
+	if err := r.halted(ctx); err != nil {
+		t.spool.leave(leftover{dir: t.dir, take: t, recorder: r})
+		return Summary{}, err
 	}
 	defer r.closeFiles()
 	r.flush()
 	if err := r.sealRest(ctx, e.At); err != nil {
-		r.take.spool.leave(leftover{r.take.dir, r.take})
+		t.spool.leave(leftover{dir: t.dir, take: t})
 		return Summary{}, err
 	}
-	sum, err := r.take.conclude(e, r.notes, false)
+	sum, err := t.conclude(e, r.notes, false)
 	if err != nil {
-		r.take.spool.leave(leftover{r.take.dir, r.take})
+		t.spool.leave(leftover{dir: t.dir, take: t})
 	}
 	return sum, err
+}
+
+// halted waits until Run has returned, or keeps it from beginning. stop is
+// closed.
+func (r *Recorder) halted(ctx context.Context) error {
+	if !r.begun.Swap(true) {
+		close(r.done)
+	}
+	select {
+	case <-r.done:
+		return nil
+	default:
+	}
+	select {
+	case <-r.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// rest waits until nobody is at work for a recorder that Finish or Destroy has
+// stopped: neither Run nor a sealer.
+func (r *Recorder) rest(ctx context.Context) error {
+	if err := r.halted(ctx); err != nil {
+		return err
+	}
+	if r.sealing {
+		select {
+		case res := <-r.sealed:
+			_ = r.settle(res) // after an error recovery tries again
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // nextJob returns the segment to be sealed now and whom to hand it to, or a nil
@@ -273,10 +329,13 @@ func (r *Recorder) sealRest(ctx context.Context, end media.Tick) error {
 	return nil
 }
 
-// closeFiles lets go of what Finish could not seal.
+// closeFiles lets go of what was not sealed.
 func (r *Recorder) closeFiles() {
 	for _, f := range r.files {
 		f.file.Close()
 	}
 	r.files = nil
+	if r.notes != nil {
+		r.notes.file.Close()
+	}
 }

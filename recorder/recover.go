@@ -28,21 +28,12 @@ type Recovery struct {
 	Failed   int // takes that stay on the spool, or are put aside
 }
 
-// recoverEvery is how often Run looks for takes that nobody drives.
-const recoverEvery = time.Minute
-
-// leftover is a take that nobody drives; take is nil if it is not open.
-type leftover struct {
-	dir  string
-	take *take
-}
-
-// leave gives a take to Recover.
-func (s *Spool) leave(l leftover) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.leftover = append(s.leftover, l)
-}
+const (
+	// recoverEvery is how often Run looks for takes that nobody drives.
+	recoverEvery = time.Minute
+	// restWithin is how long it waits for the recorder of one.
+	restWithin = time.Second
+)
 
 // keepRecovering recovers what is left behind while the process runs.
 func (s *Spool) keepRecovering(ctx context.Context) {
@@ -68,21 +59,22 @@ func (s *Spool) keepRecovering(ctx context.Context) {
 // the start, when nobody records yet, to have it done.
 func (s *Spool) Recover(ctx context.Context) (Recovery, error) {
 	s.mu.Lock()
-	left := s.leftover
-	s.leftover = nil
+	left := len(s.leftover)
 	s.mu.Unlock()
 	var (
 		rec  Recovery
 		errs []error
 	)
-	for i, l := range left {
+	for range left {
 		if ctx.Err() != nil {
-			for _, l := range left[i:] {
-				s.leave(l)
-			}
 			return rec, errors.Join(append(errs, ctx.Err())...)
 		}
-		result, err := s.recoverTake(l)
+		l, ok := s.pick()
+		if !ok {
+			break
+		}
+		result, err := s.recoverTake(ctx, l)
+		s.letGo(l.name())
 		switch result {
 		case recoveredWhole:
 			rec.Complete++
@@ -90,7 +82,7 @@ func (s *Spool) Recover(ctx context.Context) (Recovery, error) {
 			rec.Cut++
 		case recoveredNot:
 			rec.Failed++
-			errs = append(errs, fmt.Errorf("%s: %w", filepath.Base(l.dir), err))
+			errs = append(errs, fmt.Errorf("%s: %w", l.name(), err))
 		}
 		if result != "" {
 			s.metrics.recovered.WithLabelValues(result).Inc()
@@ -100,15 +92,26 @@ func (s *Spool) Recover(ctx context.Context) (Recovery, error) {
 }
 
 // recoverTake recovers one take. The result is empty for one that had not
-// begun.
-func (s *Spool) recoverTake(l leftover) (result string, err error) {
+// begun, and for one whose recorder is still at work.
+func (s *Spool) recoverTake(ctx context.Context, l leftover) (result string, err error) {
+	if r := l.recorder; r != nil {
+		ctx, cancel := context.WithTimeout(ctx, restWithin)
+		defer cancel()
+		if r.rest(ctx) != nil {
+			s.leave(l)
+			return "", nil
+		}
+		r.flush()
+		r.closeFiles()
+		l.recorder = nil
+	}
 	if l.take == nil {
 		if _, err := os.Stat(filepath.Join(l.dir, headFile)); errors.Is(err, fs.ErrNotExist) {
 			return "", os.RemoveAll(l.dir) // Begin never returned: nothing was recorded
 		}
 		l.take, err = openTake(s, l.dir)
 		if errors.Is(err, ErrSpoolFile) {
-			return recoveredNot, errors.Join(err, s.quarantine(l.dir, filepath.Base(l.dir), err))
+			return recoveredNot, errors.Join(err, s.quarantine(l.dir, l.name(), err))
 		}
 		if err != nil {
 			s.leave(l)
@@ -274,7 +277,7 @@ func (t *take) putAside(f *spoolFile, name string, own seal.Recipient, damage er
 	if err != nil {
 		return err
 	}
-	tmp := t.path(unfinished("aside"))
+	tmp := t.path(unfinished(asideFile))
 	if err := os.WriteFile(tmp, append(appendSpoolHead(nil, wrapped), records...), 0o600); err != nil {
 		return fmt.Errorf("recorder: quarantine: %w", err)
 	}

@@ -30,6 +30,7 @@ type SpoolOptions struct {
 	Dir      string     // on persistent local storage; made if it is not there
 	Node     *seal.Node // opens the spool after a crash and signs the manifests
 	Put      Putter     // where objects go
+	Erase    Eraser     // deletes them there; nil if nothing is ever to be destroyed
 	Conflict error      // by which Put says that a key holds other content; ErrConflict if nil
 	MaxBytes int64      // refuse new takes above it; 10 GiB if 0
 	MinFree  int64      // stop writing below so much free disk; 64 MiB if 0
@@ -37,7 +38,8 @@ type SpoolOptions struct {
 	Sealers  int        // segments sealed at once; one a core if 0
 	// Stored is told, from an uploader's goroutine, that all objects of a take
 	// are stored and verified, or why they never will be while this process
-	// runs. It may be nil.
+	// runs. It is not told of a take that is being destroyed, and must not wait
+	// for Destroy. It may be nil.
 	Stored func(call, take string, err error)
 	// Sync puts what was written below dir on its disk; syncfs(2) if nil.
 	Sync    func(dir *os.File) error
@@ -58,6 +60,7 @@ type Spool struct {
 	sealers  int
 	jobs     chan sealJob
 	uploads  *uploads
+	erase    Eraser
 	metrics  *Metrics
 	log      *slog.Logger
 
@@ -69,21 +72,25 @@ type Spool struct {
 	shredding chan struct{} // of capacity 1: old is not empty
 
 	mu       sync.Mutex
-	leftover []leftover // takes that nobody drives: left by a crash, or by a failed Finish
-	old      []string   // spool files to be wiped; see shred
+	driven   map[string]*driver // takes by name
+	leftover []leftover         // takes that nobody drives: left by a crash, or by a failed Finish
+	doomed   map[string]*doom   // takes by name, from Destroy until all of them is gone
+	old      []string           // spool files to be wiped; see shred
 }
 
 // OpenSpool opens the spool in o.Dir for this process. It returns an error that
 // wraps ErrSpoolLocked if another has it.
 func OpenSpool(o SpoolOptions) (*Spool, error) {
 	s := &Spool{
-		dir: o.Dir, node: o.Node, sync: o.Sync, metrics: o.Metrics, log: o.Log,
+		dir: o.Dir, node: o.Node, sync: o.Sync, erase: o.Erase, metrics: o.Metrics, log: o.Log,
 		maxBytes: orDefault(o.MaxBytes, 10<<30),
 		minFree:  orDefault(o.MinFree, 64<<20),
 		sealers:  orDefault(o.Sealers, runtime.GOMAXPROCS(0)),
 		jobs:     make(chan sealJob),
 
 		shredding: make(chan struct{}, 1),
+		driven:    make(map[string]*driver),
+		doomed:    make(map[string]*doom),
 	}
 	if s.sync == nil {
 		s.sync = syncfs
@@ -98,7 +105,7 @@ func OpenSpool(o SpoolOptions) (*Spool, error) {
 		o.Conflict = ErrConflict
 	}
 	s.uploads = newUploads(s, o)
-	for _, dir := range [...]string{s.takesDir(), s.quarantineDir()} {
+	for _, dir := range [...]string{s.takesDir(), s.quarantineDir(), s.doomedDir()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("recorder: open spool: %w", err)
 		}
@@ -107,16 +114,30 @@ func OpenSpool(o SpoolOptions) (*Spool, error) {
 	if s.lock, err = lockFile(filepath.Join(s.dir, "lock")); err != nil {
 		return nil, err
 	}
-	entries, err := os.ReadDir(s.takesDir())
-	if err != nil {
+	if err := s.findTakes(); err != nil {
 		return nil, errors.Join(fmt.Errorf("recorder: open spool: %w", err), s.lock.Close())
-	}
-	for _, e := range entries {
-		s.leave(leftover{dir: filepath.Join(s.takesDir(), e.Name())})
 	}
 	s.checkFree()
 	s.metrics.watch(s)
 	return s, nil
+}
+
+// findTakes finds what an earlier process has left: takes to recover, and takes
+// that it was destroying.
+func (s *Spool) findTakes() error {
+	if err := s.findDoomed(); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(s.takesDir())
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if s.doomed[e.Name()] == nil {
+			s.leave(leftover{dir: filepath.Join(s.takesDir(), e.Name())})
+		}
+	}
+	return nil
 }
 
 func orDefault[T int | int64](v, def T) T {
@@ -186,17 +207,31 @@ func (s *Spool) Drain(ctx context.Context) error { return s.uploads.drain(ctx) }
 // spool, so that the record valve may open. It may wait some milliseconds for
 // the disk. It returns an error that wraps ErrSpoolFull or ErrUnsynced where
 // nothing new can be recorded now, ErrFormat or ErrID for options that cannot
-// be, and fs.ErrExist for a take that has begun before.
+// be, fs.ErrExist for a take that has begun before, and ErrDestroyed for one that
+// is being destroyed.
 func (s *Spool) Begin(o TakeOptions) (*Recorder, error) {
 	if err := s.Room(); err != nil {
 		return nil, err
 	}
-	t, err := createTake(s, o)
+	if err := errors.Join(checkTake(o.Call, o.Take), checkIDs(o.Keys.Epoch)); err != nil {
+		return nil, err
+	}
+	name := takeName(o.Call, o.Take)
+	d, err := s.drive(name)
 	if err != nil {
 		return nil, err
 	}
+	t, err := createTake(s, o)
+	if err != nil {
+		s.letGo(name)
+		return nil, err
+	}
+	r := newRecorder(t)
+	if err := s.hand(d, r); err != nil {
+		return nil, err
+	}
 	s.metrics.takes.Inc()
-	return newRecorder(t), nil
+	return r, nil
 }
 
 // Room returns why no take could begin now: ErrSpoolFull, ErrUnsynced, or nil.
@@ -213,6 +248,7 @@ func (s *Spool) Room() error {
 
 func (s *Spool) takesDir() string      { return filepath.Join(s.dir, "takes") }
 func (s *Spool) quarantineDir() string { return filepath.Join(s.dir, "quarantine") }
+func (s *Spool) doomedDir() string     { return filepath.Join(s.dir, "doomed") }
 
 // quarantine moves a file or directory out of the way, to be looked at.
 func (s *Spool) quarantine(path, name string, why error) error {

@@ -180,10 +180,15 @@ func (s *spoolFile) read(buf []byte, keep func(kind byte, pos int64, data []byte
 
 // wipe overwrites the head of the file, with it the only copy of the key, and
 // removes the file. It goes on after an error, so that what can be done is.
-func (s *spoolFile) wipe() error { return wipe(s.file, s.path) }
+func (s *spoolFile) wipe() error { return wipe(s.file, s.path, headLimit) }
 
-func wipe(f *os.File, path string) error {
-	_, err := f.WriteAt(make([]byte, headLimit), 0)
+// wipe overwrites the first n bytes of f.
+func wipe(f *os.File, path string, n int64) error {
+	var err error
+	zeros := make([]byte, min(n, 64<<10))
+	for at := int64(0); at < n && err == nil; at += int64(len(zeros)) {
+		_, err = f.WriteAt(zeros, at)
+	}
 	err = errors.Join(err, f.Sync(), f.Close())
 	if gone := os.Remove(path); !errors.Is(gone, fs.ErrNotExist) {
 		err = errors.Join(err, gone)
@@ -194,7 +199,7 @@ func wipe(f *os.File, path string) error {
 	return nil
 }
 
-// wipePath wipes the spool file at path, if there is one.
+// wipePath overwrites all of the file at path, and removes it, if there is one.
 func wipePath(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -203,7 +208,11 @@ func wipePath(path string) error {
 	if err != nil {
 		return fmt.Errorf("recorder: wipe: %w", err)
 	}
-	return wipe(f, path)
+	info, err := f.Stat()
+	if err != nil {
+		return errors.Join(fmt.Errorf("recorder: wipe: %w", err), f.Close())
+	}
+	return wipe(f, path, info.Size())
 }
 
 // parseSpoolHead returns the wrapped key of a spool file and its records.

@@ -17,7 +17,7 @@ import (
 // withdrawal or the call's end.
 type TakeOptions struct {
 	Call    string        // id of the call, in every object's key
-	Take    string        // "t1", "t2", ...
+	Take    string        // "t1", "t2", ...: without a "-", which its keys' names have
 	Rate    int           // Hz: 8000 with media.MuLaw, 16000 with media.PCM16
 	Coding  media.Coding  //
 	Origin  media.Tick    // the tick of the file's first sample; 0 for the first take
@@ -55,6 +55,7 @@ const (
 	notesFile    = "notes.age"
 	metaFile     = "meta.age"
 	manifestFile = "manifest.json"
+	asideFile    = "aside"
 )
 
 func keyFile(c seal.Class) string   { return "key-" + string(c) + ".age" }
@@ -80,9 +81,6 @@ type take struct {
 
 // createTake makes the directory of a take, with everything that recovery needs.
 func createTake(s *Spool, o TakeOptions) (*take, error) {
-	if err := checkIDs(o.Call, o.Take, o.Keys.Epoch); err != nil {
-		return nil, err
-	}
 	for _, c := range seal.Classes {
 		if k := o.Keys.Class(c); k.Recipient == (seal.Recipient{}) || len(k.Wrapped) == 0 {
 			return nil, fmt.Errorf("recorder: begin: %s: %w", c, seal.ErrNoRecipient)
@@ -100,7 +98,7 @@ func createTake(s *Spool, o TakeOptions) (*take, error) {
 			Audio: o.Keys.Audio.Recipient, Snippets: o.Keys.Snippets.Recipient, Text: o.Keys.Text.Recipient,
 		},
 		timeline: l,
-		dir:      filepath.Join(s.takesDir(), o.Call+"."+o.Take),
+		dir:      filepath.Join(s.takesDir(), takeName(o.Call, o.Take)),
 		spool:    s,
 	}
 	if err := os.Mkdir(t.dir, 0o700); err != nil {
@@ -176,6 +174,11 @@ func parseHead(b []byte) (h head, err error) {
 	return h, checkIDs(h.Call, h.Take, h.Epoch)
 }
 
+// takeName names a take on the spool. Ids hold no dot.
+func takeName(call, take string) string { return call + "." + take }
+
+func (t *take) name() string { return takeName(t.Call, t.Take) }
+
 // path is the path of a file of the take.
 func (t *take) path(name string) string { return filepath.Join(t.dir, name) }
 
@@ -184,6 +187,9 @@ func (t *take) account(n int64) {
 	t.bytes.Add(n)
 	t.spool.bytes.Add(n)
 }
+
+// unaccount counts all of the take as off the spool.
+func (t *take) unaccount() { t.spool.bytes.Add(-t.bytes.Swap(0)) }
 
 // write puts b into a file of the take, whole or not at all, without waiting
 // for the disk. The object it returns is ready for the outbox.
@@ -206,7 +212,7 @@ func (t *take) remove() error {
 	if err := errors.Join(t.journal.Close(), os.Remove(t.path(headFile)), t.wipeOld(), os.RemoveAll(t.dir)); err != nil {
 		return fmt.Errorf("recorder: spool: %w", err)
 	}
-	t.account(-t.bytes.Load())
+	t.unaccount()
 	return nil
 }
 

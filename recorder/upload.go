@@ -48,7 +48,10 @@ type outbox struct {
 	objects []object
 	queued  bool // among uploads.ready, with a worker, or waiting for a retry
 	retry   time.Duration
-	failed  bool // nothing more of it can be stored
+	failed  bool          // nothing more of it can be stored
+	busy    bool          // with a worker
+	fenced  bool          // nothing more of it may be stored
+	idle    chan struct{} // of a fenced one: closed when no worker has it
 }
 
 // uploads stores the objects of all takes: one at a time of each, several
@@ -61,15 +64,16 @@ type uploads struct {
 	stored   func(call, take string, err error)
 
 	mu      sync.Mutex
-	ready   []*outbox     // has an object that may be tried now
-	wake    chan struct{} // of capacity 1: ready is not empty
+	boxes   map[string]*outbox // of all takes that are open, by name
+	ready   []*outbox          // has an object that may be tried now
+	wake    chan struct{}      // of capacity 1: ready is not empty
 	waiting map[*outbox]struct{}
 	empty   chan struct{} // closed when waiting becomes empty; nil while it is
 }
 
 func newUploads(s *Spool, o SpoolOptions) *uploads {
 	u := &uploads{spool: s, put: o.Put, conflict: o.Conflict, parallel: orDefault(o.Uploads, 8), stored: o.Stored,
-		wake: make(chan struct{}, 1), waiting: make(map[*outbox]struct{})}
+		boxes: make(map[string]*outbox), wake: make(chan struct{}, 1), waiting: make(map[*outbox]struct{})}
 	if u.stored == nil {
 		u.stored = func(string, string, error) {}
 	}
@@ -77,14 +81,20 @@ func newUploads(s *Spool, o SpoolOptions) *uploads {
 }
 
 // outbox makes the empty outbox of a take.
-func (u *uploads) outbox(t *take) *outbox { return &outbox{take: t, uploads: u} }
+func (u *uploads) outbox(t *take) *outbox {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	o := &outbox{take: t, uploads: u}
+	u.boxes[t.name()] = o
+	return o
+}
 
 // add puts an object at the end of the outbox. It does not block.
 func (o *outbox) add(obj object) {
 	u := o.uploads
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if o.failed {
+	if o.failed || o.fenced {
 		return
 	}
 	o.objects = append(o.objects, obj)
@@ -122,6 +132,7 @@ func (u *uploads) next(ctx context.Context) (*outbox, object, bool) {
 				u.signal()
 			}
 			obj := o.objects[0]
+			o.busy = true
 			u.mu.Unlock()
 			return o, obj, true
 		}
@@ -143,9 +154,12 @@ func (u *uploads) work(ctx context.Context) {
 		}
 		err := u.store(ctx, obj)
 		if ctx.Err() != nil {
+			u.giveBack(o)
 			return
 		}
 		switch {
+		case u.isFenced(o):
+			u.giveBack(o)
 		case err == nil:
 			u.takeOff(o, obj)
 			u.advance(o, obj)
@@ -209,6 +223,12 @@ func (u *uploads) advance(o *outbox, obj object) {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if obj.last {
+		delete(u.boxes, o.take.name())
+	}
+	if u.giveBackLocked(o) {
+		return
+	}
 	o.objects = o.objects[1:]
 	o.retry = 0
 	o.queued = false
@@ -229,6 +249,9 @@ func (u *uploads) gaveUp(o *outbox, obj object, err error) {
 	u.stored(o.take.Call, o.take.Take, fmt.Errorf("%s: %w", obj.key, err))
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.giveBackLocked(o) {
+		return
+	}
 	o.failed = true
 	o.objects = nil
 	u.settle(o)
@@ -239,6 +262,9 @@ func (u *uploads) tryAgain(o *outbox, obj object, err error) {
 	u.spool.metrics.uploads.WithLabelValues("error").Inc()
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.giveBackLocked(o) {
+		return
+	}
 	if o.retry == 0 {
 		o.retry = firstRetry
 		u.spool.log.Warn("an upload failed and is tried again", "object", obj.key, "err", err)
@@ -248,14 +274,16 @@ func (u *uploads) tryAgain(o *outbox, obj object, err error) {
 	time.AfterFunc(o.retry/2+rand.N(o.retry/2), func() {
 		u.mu.Lock()
 		defer u.mu.Unlock()
-		u.enqueue(o)
+		if !o.fenced {
+			u.enqueue(o)
+		}
 	})
 }
 
 // settle notes that nothing of o is waiting. The caller holds mu.
 func (u *uploads) settle(o *outbox) {
 	delete(u.waiting, o)
-	if len(u.waiting) == 0 {
+	if len(u.waiting) == 0 && u.empty != nil {
 		close(u.empty)
 		u.empty = nil
 	}

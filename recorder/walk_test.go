@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// walk gives each file below dir to f.
+// walk gives each regular file below dir to f.
 func walk(t testing.TB, dir string, f func(path string, b []byte)) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
 		b, err := os.ReadFile(path)
