@@ -54,16 +54,14 @@ func run(m *testing.M) int {
 	}
 	homeAfter, _ = os.Getwd()
 	code := m.Run()
-	if err := builtin.Close(); err != nil {
-		fmt.Println("close the built-in store:", err)
-		return 1
-	}
+	err = builtin.Close()
 	if started.Load() {
 		server, _ := postgres()
-		if err := server.Stop(); err != nil {
-			fmt.Println("stop PostgreSQL:", err)
-			return 1
-		}
+		err = errors.Join(err, server.Stop())
+	}
+	if err != nil {
+		fmt.Println("close the servers:", err)
+		return 1
 	}
 	return code
 }
