@@ -369,3 +369,40 @@ func TestRowsAtMost(t *testing.T) {
 		})
 	}
 }
+
+// Who takes back a grant that let the agent say nothing hears the goodbye all the
+// same.
+func TestWithdrawalBeforeTheGoodbye(t *testing.T) {
+	terms := under(t, OptInSpeech)
+	terms.Policy.Converse = Rule{Level: Never}
+	r := newRig(t, terms, notice)
+	r.say("hear 1s yes ok")
+	want := "hush, row withdrawn operator, shut, withdrawn, settled granted leaves, quiet, play goodbye; row ended policy, leave"
+	if got := r.say("withdraw hear"); got != want {
+		t.Errorf("did %s, want %s", got, want)
+	}
+	r.wantOpen("then", nil)
+	r.proved()
+}
+
+// Rows do not go back in time where events come with older ticks than those before
+// them, and what such a row opens, it opens as of its own tick.
+func TestTicksDoNotGoBack(t *testing.T) {
+	r := onScreen(t, NoticeMode)
+	r.say("keep ok 10s ask")
+	r.step(Chose{At: r.now - 500, Keep: true, Message: "m"})
+	if from, _ := r.m.Pending(); from != r.now {
+		t.Errorf("granted as of %d, before the question at %d", from, r.now)
+	}
+	r.say("ok")
+	r.step(Pause{At: r.now - 500})
+	r.step(Unpause{At: r.now - 1000})
+	if from, _ := r.m.Pending(); from != r.now {
+		t.Errorf("resumed as of %d, before the pause at %d", from, r.now)
+	}
+	for _, row := range r.proved()[1:] {
+		if row.At != r.now.Seconds() {
+			t.Errorf("row %s at %v s", row.Event, row.At)
+		}
+	}
+}
