@@ -113,7 +113,9 @@ func (m *Machine) destroyedAll(e Destroyed) []Action {
 	if e.Queued {
 		event, name = rowQueued, PromptRequested
 	}
-	actions := []Action{m.row(event, e.At, HowSystem, m.valves())}
+	row := m.row(event, e.At, HowSystem, m.valves())
+	row.Row.Elsewhere = m.terms.Elsewhere
+	actions := []Action{row}
 	switch {
 	case m.state == writing && m.resuming: // the newest row says how the valves stand
 		return append(actions, m.resume(e.At, m.verdict.how))

@@ -15,6 +15,9 @@ type Row struct {
 	Valves   map[string]bool   `json:"valves"`          // as of this row
 	Scope    string            `json:"scope,omitempty"` // withdrawn: from_now or whole_call
 	From     float64           `json:"from,omitempty"`  // withdrawn: what was said since is not kept
+	// Elsewhere lists, with destroyed and deletion_queued, who else has got something
+	// of the call and must be asked to delete it.
+	Elsewhere []string `json:"elsewhere,omitempty"`
 }
 
 // AnswerRow says how an answer came about.

@@ -35,7 +35,10 @@ type Terms struct {
 	Policy   Policy   // effective: Decision.Policy.For the engines of the call
 	Decision Decision // why; stands in the ledger
 	Subject  string   // random id of the caller; empty when unknown
-	Screen   bool     // the caller reads the message too, and answers by a button
+	// Elsewhere names who else has got something of the call, such as a language
+	// model's host: what is destroyed here is not destroyed there.
+	Elsewhere []string
+	Screen    bool // the caller reads the message too, and answers by a button
 	// LeaveUnrecorded ends the conversation with a caller who is not recorded, also
 	// where the policy would let it go on. HandOn says that Leave hands callers on.
 	LeaveUnrecorded bool

@@ -45,6 +45,12 @@ func (a *App) terms(ctx context.Context, ready *agent, i telephony.Info) (consen
 		Policy: decision.Policy.For(a.local(ready)), Decision: decision, Screen: i.Kind == telephony.Web,
 		LeaveUnrecorded: ready.leavesUnrecorded(i.Kind), HandOn: ready.handOn(i.Kind) != "",
 	}
+	if i.Kind == telephony.Phone {
+		t.Elsewhere = append(t.Elsewhere, "carrier: number and times of the call")
+	}
+	if !a.local(ready) {
+		t.Elsewhere = append(t.Elsewhere, "language model: words of the call")
+	}
 	if i.From != "" {
 		t.Subject, err = a.db.Subject(ctx, a.policy.number(i.From))
 	}
