@@ -187,6 +187,7 @@ func FuzzParseManifest(f *testing.F) {
 	}
 	f.Add([]byte("{\n  \"version\": 1,\n  \"signature\": \"\"\n}\n"))
 	f.Add([]byte(`{"version":1,"segments":[{"seq":1,"offset":0,"length":9223372036854775807}]}`))
+	f.Add([]byte(`{"version":1,"cuts":[{"from":2,"to":1,"asked":3}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		// Signed by a node, so that the fuzzer gets past the signature.
 		before, _, _ := bytes.Cut(b, []byte("\n  \"signature\": \""))

@@ -187,14 +187,26 @@ func TestMetrics(t *testing.T) {
 		if value("sidetone_recorder_takes_active") != 1 || value("sidetone_spool_bytes") < 90_000 {
 			t.Error("the take is not seen")
 		}
+		k.Cut(11*second, 0)
 		k.finish(0)
+		live := r.begin(phone("d"))
+		if err := r.spool.Destroy(t.Context(), "d", "t1"); err == nil || value("sidetone_spool_doomed_takes") != 1 {
+			t.Errorf("destroyed while the store is down: %v", err)
+		}
+		if _, err := live.Finish(t.Context(), recorder.Ending{}); !errors.Is(err, recorder.ErrDestroyed) {
+			t.Error(err)
+		}
 		time.Sleep(time.Minute)
 		if age := value("sidetone_spool_oldest_seconds"); age < 60 {
 			t.Errorf("oldest is %v s old", age)
 		}
 		r.store.set(func(m *memStore) { m.fault = nil })
 		r.drain()
+		if err := r.spool.Destroy(t.Context(), "d", "t1"); err != nil {
+			t.Error(err)
+		}
 		for name, want := range map[string]float64{
+			"sidetone_recorder_cuts_total": 1, "sidetone_recorder_destroys_total": 2, "sidetone_spool_doomed_takes": 0,
 			"sidetone_recorder_takes_active": 0, "sidetone_spool_bytes": 0, "sidetone_spool_oldest_seconds": 0,
 			"sidetone_spool_unsynced_seconds": 0, "sidetone_recorder_audio_bytes_total": 96_000,
 			"sidetone_recorder_segments_total": 2, "sidetone_upload_lag_seconds": 7,
