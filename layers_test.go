@@ -82,6 +82,7 @@ var testLayers = map[string][]string{
 	"telephony/twilio":     {"telephony/legtest"},
 	"telephony/webrtc":     {"telephony/legtest", "transcribe/...", "internal/models/..."},
 	"transcribe":           {"transcribe/enginetest", "consent/gatetest"},
+	"transcribe/spoken":    {"transcribe/...", "internal/models/..."},
 	"transcribe/vad":       {"transcribe/enginetest", "consent/gatetest", "internal/models/..."},
 	"transcribe/moonshine": {"transcribe/enginetest", "transcribe/vad", "consent/gatetest", "internal/models/..."},
 	"internal/onnx":        {"internal/models/..."},
