@@ -17,6 +17,7 @@ type Metrics struct {
 const (
 	kindPartial = "partial"
 	kindFinal   = "final"
+	kindClip    = "clip"
 )
 
 // NewMetrics registers the metrics with r, or nowhere if r is nil.
@@ -25,7 +26,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		decode: f.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "sidetone_moonshine_decode_seconds",
-			Help:    "Time to decode one stretch of speech, without waiting, by kind (partial, final).",
+			Help:    "Time to decode one stretch of speech, without waiting, by kind (partial, final, clip).",
 			Buckets: []float64{.025, .05, .1, .2, .3, .5, .75, 1, 2, 4},
 		}, []string{"kind"}),
 		wait: f.NewHistogram(prometheus.HistogramOpts{
@@ -44,5 +45,6 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	m.decode.WithLabelValues(kindPartial)
 	m.decode.WithLabelValues(kindFinal)
+	m.decode.WithLabelValues(kindClip)
 	return m
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"sidetone/internal/models"
 	"sidetone/internal/onnx"
@@ -28,6 +29,7 @@ const (
 type model struct {
 	encoder, decoder *onnx.Session
 	vocabulary       []string
+	wordless         []bool // by token: it ends the words, or adds no letter or digit to them
 }
 
 // load reads the model from the models folder dir.
@@ -40,6 +42,7 @@ func load(dir string) (*model, error) {
 	if m.vocabulary, err = parseVocabulary(string(js)); err != nil {
 		return nil, err
 	}
+	m.wordless = wordless(m.vocabulary)
 	if m.encoder, err = onnx.Open(dir, models.Encoder); err != nil {
 		return nil, err
 	}
@@ -81,6 +84,21 @@ func spell(piece string) string {
 	return strings.ReplaceAll(piece, "\u2581", " ")
 }
 
+// wordless marks the tokens of the model that say nothing: the markers, pieces
+// without a letter or a digit, and the unused tail. A piece of one byte may be
+// part of a letter.
+func wordless(vocabulary []string) []bool {
+	marks := make([]bool, vocabularySize)
+	for t := range marks {
+		marks[t] = t <= endToken || t >= len(vocabulary) ||
+			utf8.ValidString(vocabulary[t]) && !strings.ContainsFunc(vocabulary[t], spells)
+	}
+	return marks
+}
+
+// spells says whether a rune is a letter or a digit.
+func spells(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+
 // text joins the pieces of tokens, without the markers of the vocabulary's
 // head (unknown, start, end) and its unused tail, into words with single
 // spaces between them. Without a letter or a digit, such as for music, there
@@ -93,7 +111,7 @@ func (m *model) text(tokens []int64) string {
 		}
 	}
 	s := strings.ToValidUTF8(b.String(), "")
-	if !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+	if !strings.ContainsFunc(s, spells) {
 		return ""
 	}
 	return strings.Join(strings.Fields(s), " ")

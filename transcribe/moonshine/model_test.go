@@ -103,12 +103,12 @@ func TestUnloop(t *testing.T) {
 }
 
 func TestLikeliest(t *testing.T) {
-	token, p := likeliest([]float32{0, 0, 0, 0})
-	if token != 0 || p != 0.25 {
-		t.Errorf("of four equal ones: %d with %v", token, p)
+	token, p, none := likeliest([]float32{0, 0, 0, 0}, []bool{true, false, true, true})
+	if token != 0 || p != 0.25 || none != 0.75 {
+		t.Errorf("of four equal ones: %d with %v, wordless %v", token, p, none)
 	}
-	token, p = likeliest([]float32{-30, 30, -30})
-	if token != 1 || p != 1 {
-		t.Errorf("of one: %d with %v", token, p)
+	token, p, none = likeliest([]float32{-30, 30, -30}, []bool{true, false, true})
+	if token != 1 || p != 1 || none != 0 {
+		t.Errorf("of one: %d with %v, wordless %v", token, p, none)
 	}
 }

@@ -85,13 +85,20 @@ func (e *Engine) Open(o transcribe.Options) (transcribe.Session, error) {
 	if lang, _, _ := strings.Cut(o.Language, "-"); lang != "" && !strings.EqualFold(lang, "en") {
 		return nil, fmt.Errorf("%w, not %q", ErrLanguage, o.Language)
 	}
-	if o.Rate != 8000 && o.Rate != sampleRate {
-		return nil, fmt.Errorf("moonshine: a rate of %d Hz is neither 8000 nor 16000", o.Rate)
+	if err := checkRate(o.Rate); err != nil {
+		return nil, err
 	}
 	if err := e.Load(); err != nil {
 		return nil, err
 	}
 	return newSession(e, o.Rate), nil
+}
+
+func checkRate(rate int) error {
+	if rate != 8000 && rate != sampleRate {
+		return fmt.Errorf("moonshine: a rate of %d Hz is neither 8000 nor 16000", rate)
+	}
+	return nil
 }
 
 // Close frees the model. All sessions must have ended.

@@ -187,7 +187,7 @@ func (s *session) recognise(ctx context.Context, w *workspace, j job, kind strin
 	if err != nil {
 		return j.piece, err
 	}
-	d, err := w.run(ctx, audio, kind == kindFinal)
+	d, err := w.run(ctx, audio, kind == kindFinal, tokensIn(len(audio)))
 	if err != nil {
 		return j.piece, err
 	}

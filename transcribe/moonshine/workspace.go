@@ -17,6 +17,7 @@ type workspace struct {
 	crossCache     [2 * layers][]float32    // keys and values of the audio, of each layer
 	selfCache      [2][2 * layers][]float32 // and of the tokens: read one, write the other
 	logits         []float32
+	wordless       []bool       // the model's
 	open           []onnx.Value // tensors of the running decode
 }
 
@@ -29,7 +30,7 @@ func newWorkspace(m *model) (*workspace, error) {
 	if err != nil {
 		return nil, errors.Join(err, encode.Close())
 	}
-	return &workspace{encode: encode, decode: decode, logits: make([]float32, vocabularySize)}, nil
+	return &workspace{encode: encode, decode: decode, logits: make([]float32, vocabularySize), wordless: m.wordless}, nil
 }
 
 func (w *workspace) close() error { return errors.Join(w.encode.Close(), w.decode.Close()) }
@@ -59,6 +60,7 @@ func (w *workspace) release() error {
 type decoded struct {
 	tokens     []int64
 	confidence float64 // mean probability of the tokens and of the end
+	exact      float64 // probability of these words and no others, whatever the punctuation
 	cut        bool    // the limit of tokens was reached before an end
 }
 
@@ -70,18 +72,21 @@ const tokensPerSecond = 6
 // single words that it passed over 0.54 to 0.96.
 const sureOfNothing = 0.98
 
-// run decodes mono 16 kHz audio, at least shortest samples of it. With spoken,
-// the audio is known to hold speech, and unless it is sureOfNothing the model
-// may not end at once, as it does on many single words. A cancelled ctx ends it
-// between two tokens.
-func (w *workspace) run(ctx context.Context, audio []float32, spoken bool) (d decoded, err error) {
+// tokensIn is how many tokens the model may say in n samples of audio.
+func tokensIn(n int) int { return max(1, tokensPerSecond*n/sampleRate) }
+
+// run decodes mono 16 kHz audio, at least shortest samples of it, into at most
+// limit tokens. With spoken, the audio is known to hold speech, and unless it
+// is sureOfNothing the model may not end at once, as it does on many single
+// words. A cancelled ctx ends it between two tokens.
+func (w *workspace) run(ctx context.Context, audio []float32, spoken bool, limit int) (d decoded, err error) {
 	defer func() { err = errors.Join(err, w.release()) }()
 	frames, err := w.listen(audio)
 	if err != nil {
 		return decoded{}, err
 	}
-	limit := max(1, tokensPerSecond*len(audio)/sampleRate)
 	token, sum := int64(startToken), 0.0
+	d.exact = 1
 	for step := range limit {
 		if err := ctx.Err(); err != nil {
 			return decoded{}, err
@@ -89,13 +94,18 @@ func (w *workspace) run(ctx context.Context, audio []float32, spoken bool) (d de
 		if err := w.step(token, step, frames); err != nil {
 			return decoded{}, err
 		}
-		var p float64
-		token, p = likeliest(w.logits)
+		var p, none float64
+		token, p, none = likeliest(w.logits, w.wordless)
 		if step == 0 && spoken && token == endToken && p < sureOfNothing {
 			w.logits[endToken] = float32(math.Inf(-1))
-			token, p = likeliest(w.logits)
+			token, p, none = likeliest(w.logits, w.wordless)
 		}
 		sum += p
+		if w.wordless[token] {
+			d.exact *= none
+		} else {
+			d.exact *= p
+		}
 		d.confidence = sum / float64(step+1)
 		if token == endToken {
 			return d, nil
@@ -238,8 +248,9 @@ func grow(s []float32, n int) []float32 {
 	return s[:n]
 }
 
-// likeliest returns the token of the largest logit and its probability.
-func likeliest(logits []float32) (token int64, p float64) {
+// likeliest returns the token of the largest logit, its probability, and the
+// probability that the token is a wordless one.
+func likeliest(logits []float32, wordless []bool) (token int64, p, none float64) {
 	best := 0
 	for i, x := range logits {
 		if x > logits[best] {
@@ -247,10 +258,14 @@ func likeliest(logits []float32) (token int64, p float64) {
 		}
 	}
 	sum := 0.0
-	for _, x := range logits {
+	for i, x := range logits {
 		if d := x - logits[best]; d > -12 { // the rest adds less than 32768 e^-12 = 0.2
-			sum += math.Exp(float64(d))
+			e := math.Exp(float64(d))
+			sum += e
+			if wordless[i] {
+				none += e
+			}
 		}
 	}
-	return int64(best), 1 / sum
+	return int64(best), 1 / sum, none / sum
 }
