@@ -21,6 +21,7 @@ type display struct {
 	held   []app.Event
 	call   string // the gateway's id of the call
 	ended  bool
+	takes  takes
 	events []app.Event
 }
 
@@ -53,15 +54,24 @@ func (d *display) show(e app.Event) {
 	d.call = e.Call
 	d.events = append(d.events, e)
 	d.ended = d.ended || e.Kind == app.CallEnded
+	if e.Kind == app.ConsentSettled && e.Consent == "granted" {
+		d.takes.begin()
+	}
 	if d.json {
 		return
 	}
 	at := time.Since(d.began).Seconds()
 	switch e.Kind {
+	case app.LanguageChosen:
+		say(at, "language", "the agent "+e.Agent+" goes on")
 	case app.ConsentSettled:
 		say(at, "consent", string(e.Consent))
 	case app.ConsentWithdrawn:
-		say(at, "consent", "withdrawn")
+		say(at, "consent", "withdrawn: nothing more is kept")
+	case app.RecordingPaused:
+		say(at, "consent", "paused: nobody hears anything")
+	case app.RecordingResumed:
+		say(at, "consent", "resumed")
 	case app.Spoke:
 		text := e.Turn.Text
 		if e.Turn.Interrupted {
@@ -128,36 +138,6 @@ func (d *display) summary(r sim.Report, saved string) {
 		return
 	}
 	fmt.Printf("\n%.1f s; first audio %.0f ms after the start of the stream", out.Seconds, out.FirstAudio*1000)
-	printEnd(out.Turns, saved, d.call)
-}
-
-// turnsOf are a caller's turns as they are printed.
-func turnsOf(turns []sim.Turn) []triedTurn {
-	all := []triedTurn{}
-	for _, t := range turns {
-		turn := triedTurn{From: t.From.Seconds(), To: t.To.Seconds()}
-		if t.Reply >= 0 {
-			took := (t.Reply - t.To).Seconds()
-			turn.Reply = &took
-		}
-		all = append(all, turn)
-	}
-	return all
-}
-
-// printEnd prints how fast the agent replied and how to get at what the call has
-// left.
-func printEnd(turns []triedTurn, saved, call string) {
-	for i, t := range turns {
-		if t.Reply != nil {
-			fmt.Printf("; reply %d after %.0f ms", i+1, *t.Reply*1000)
-		}
-	}
-	fmt.Println()
-	if saved != "" {
-		fmt.Printf("What the caller heard: %s\n", saved)
-	}
-	if call != "" {
-		fmt.Printf("\nThe recording and the transcript, once they are stored:\n\n  bin/sidetone recordings get %s -o call.wav\n  bin/sidetone recordings transcript %s\n", call, call)
-	}
+	printEnd(out.Turns, saved)
+	fmt.Print(d.takes.text(d.call))
 }

@@ -39,11 +39,7 @@ func (d *webDisplay) message(m sim.PageMessage) {
 		}
 		d.say(at, "asked", strings.Join(texts, " "))
 	case sim.PageSettled:
-		kept := "nothing is kept"
-		if e.Recording || e.Transcript {
-			kept = "the call is kept"
-		}
-		d.say(at, "consent", e.Outcome+": "+kept)
+		d.say(at, "consent", settledText(e))
 	case sim.PageCaption:
 		if e.Final && e.Text != "" {
 			d.say(e.From, "caller", e.Text)
@@ -53,6 +49,9 @@ func (d *webDisplay) message(m sim.PageMessage) {
 		if e.Interrupted {
 			text += " -"
 		}
+		if e.Turn == 0 { // said by the gateway itself, which tells no times of it
+			e.From = at
+		}
 		d.say(e.From, "agent", text)
 	case sim.PageProblem:
 		d.say(at, "problem", e.Code+": "+e.Text)
@@ -60,6 +59,45 @@ func (d *webDisplay) message(m sim.PageMessage) {
 		d.over.Store(true)
 		d.say(at, "ended", e.Outcome+"/"+e.Reason)
 	}
+}
+
+// settledText tells what is kept, and what may be chosen.
+func settledText(e sim.PageSettled) string {
+	text := e.Outcome + ": nothing is kept"
+	if e.Recording || e.Transcript {
+		text = e.Outcome + ": the call is kept"
+	}
+	for i, c := range e.Choices {
+		if i == 0 {
+			text += "; offered:"
+		}
+		text += " " + string(c)
+	}
+	return text
+}
+
+// webTakes counts the takes in what the gateway has told. The question shuts a
+// recording; so does all that settles it, but for a pause.
+func webTakes(r sim.WebReport) (t takes) {
+	keeping, chosen := false, r.Chosen
+	for _, m := range r.Messages {
+		for ; len(chosen) > 0 && chosen[0].At <= m.At; chosen = chosen[1:] {
+			t.chose(chosen[0].Choice)
+		}
+		switch e := m.Event.(type) {
+		case sim.PageConsent:
+			keeping = false
+		case sim.PageSettled:
+			if e.Recording && !keeping {
+				t.begin()
+			}
+			keeping = e.Recording || keeping && e.Outcome == "paused"
+		}
+	}
+	for _, c := range chosen {
+		t.chose(c.Choice)
+	}
+	return t
 }
 
 // event takes an event of the simulated browser.
@@ -126,11 +164,7 @@ func (d *webDisplay) summary(r sim.WebReport, saved string) {
 		fmt.Printf("; first audio %.0f ms later", out.FirstAudio*1000)
 	}
 	fmt.Printf("; %d packets, %d lost, %d made up", out.Packets, out.Lost, out.Recovered+out.Concealed)
-	left := ""
-	for _, m := range r.Messages {
-		if settled, ok := m.Event.(sim.PageSettled); ok && settled.Recording {
-			left = out.Call
-		}
-	}
-	printEnd(out.Turns, saved, left)
+	printEnd(out.Turns, saved)
+	left := webTakes(r)
+	fmt.Print(left.text(out.Call))
 }

@@ -25,8 +25,11 @@ type tryOptions struct {
 	web         tryWeb
 }
 
-// tryStep is one --say, --wav, --dtmf, --type or --wait.
+// tryStep is one --say, --wav, --dtmf, --wait, --type or --choose.
 type tryStep struct{ kind, value string }
+
+// waits reports whether the caller lets the agent finish first.
+func (s tryStep) waits() bool { return s.kind != "time" && s.kind != "answer" }
 
 // stepFlag appends to the steps, so that flags of several kinds keep their
 // order.
@@ -60,7 +63,9 @@ func tryCommand(g *global) *cobra.Command {
 			"with --web: session token, SDP, ICE, DTLS, RTP, and the page's events.\n" +
 			"The caller does each step after the agent has stopped speaking. Without steps it answers the interview that ships.",
 		Example: "  sidetone try\n  sidetone try --say \"Yes.\" --wav answer.wav --dtmf 2 --save heard.wav\n  sidetone try --hangup-after 3s\n" +
-			"  sidetone try --web --loss 5 --jitter 60ms --type \"Yes.\" --say \"An eight.\"",
+			"  sidetone try --from +4930123456 --dtmf 1          # agrees by key where nothing less will do\n" +
+			"  sidetone try --web --loss 5 --jitter 60ms --type \"Yes.\" --say \"An eight.\"\n" +
+			"  sidetone try --web --choose agree --type \"Yes.\" --choose unrecorded --choose again --choose agree",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(cmd.Flags().Changed); err != nil {
@@ -155,7 +160,7 @@ func (o *tryOptions) script(ctx context.Context, c *configs.Config) ([]sim.Step,
 		} else if step, err = s.step(); err != nil {
 			return nil, err
 		}
-		if patient && s.kind != "time" {
+		if patient && s.waits() {
 			steps = append(steps, sim.AfterAgent(o.quiet+pause))
 			pause = 0
 		}
@@ -174,6 +179,10 @@ func (s tryStep) step() (sim.Step, error) {
 		return sim.Press(s.value), nil
 	case "line":
 		return sim.Type(s.value), nil
+	case "choice":
+		return sim.Choose(sim.Choice(s.value)), nil
+	case "answer":
+		return sim.Answer(sim.Choice(s.value)), nil
 	}
 	d, err := time.ParseDuration(s.value)
 	if err != nil {

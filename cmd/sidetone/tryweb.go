@@ -21,8 +21,9 @@ import (
 type tryWeb struct {
 	on            bool
 	agent         string
-	codec, choose string
-	loss, reorder float64 // in percent
+	codec         string
+	answer        sim.Choice // to the question of consent
+	loss, reorder float64    // in percent
 	jitter        time.Duration
 	tcp           bool
 }
@@ -38,7 +39,8 @@ func (o *tryOptions) webFlags(c *cobra.Command) {
 	f.BoolVar(&w.on, "web", false, "call as a browser does, from a web page")
 	f.StringVar(&w.agent, "agent", "", "web: the agent to call; agents.default if empty")
 	f.Var(stepFlag{"line", &o.steps}, "type", "web: type a line")
-	f.StringVar(&w.choose, "choose", "agree", "web: the answer to the question of consent, agree or unrecorded")
+	f.Var(stepFlag{"choice", &o.steps}, "choose", "web: the first answers the question of consent, by agree (the default) or unrecorded; "+
+		"later ones are unrecorded, delete or again, once they are offered, and after again agree or unrecorded")
 	f.StringVar(&w.codec, "codec", "opus", "web: opus or pcmu")
 	f.Float64Var(&w.loss, "loss", 0, "web: percent of the packets lost, each way")
 	f.DurationVar(&w.jitter, "jitter", 0, "web: packets are delayed by up to so long, each way")
@@ -59,8 +61,6 @@ func (o *tryOptions) check(changed func(string) bool) error {
 	}
 	w := &o.web
 	switch {
-	case w.choose != string(sim.Agree) && w.choose != string(sim.Unrecorded):
-		return fmt.Errorf("--choose %s: agree or unrecorded", w.choose)
 	case w.codec != string(sim.Opus) && w.codec != string(sim.PCMU):
 		return fmt.Errorf("--codec %s: opus or pcmu", w.codec)
 	case w.loss < 0 || w.loss > 100 || w.reorder < 0 || w.reorder > 100 || w.jitter < 0:
@@ -68,6 +68,36 @@ func (o *tryOptions) check(changed func(string) bool) error {
 	case w.tcp && w.bad():
 		return fmt.Errorf("--tcp does not go with --loss, --jitter and --reorder")
 	}
+	return o.choices()
+}
+
+// choices takes the answer to the question of consent out of the steps, wherever
+// it stands, and tells the answers to later questions from other choices.
+func (o *tryOptions) choices() error {
+	o.web.answer = sim.Agree
+	var steps []tryStep
+	asked, first := true, true
+	for _, s := range o.steps {
+		if s.kind != "choice" {
+			steps = append(steps, s)
+			continue
+		}
+		choice := sim.Choice(s.value)
+		switch answers := choice == sim.Agree || choice == sim.Unrecorded; {
+		case asked && !answers:
+			return fmt.Errorf("--choose %s: the question is answered by agree or unrecorded", choice)
+		case asked && first:
+			o.web.answer = choice
+		case asked:
+			steps = append(steps, tryStep{"answer", s.value})
+		case choice == sim.Unrecorded || choice == sim.Delete || choice == sim.Again:
+			steps = append(steps, s)
+		default:
+			return fmt.Errorf("--choose %s: after the answer there are unrecorded, delete and again", choice)
+		}
+		asked, first = choice == sim.Again, false
+	}
+	o.steps = steps
 	return nil
 }
 
@@ -108,7 +138,7 @@ func (o *tryOptions) browse(ctx context.Context, g *global) error {
 	if err != nil {
 		return err
 	}
-	steps = append([]sim.Step{sim.Answer(sim.Choice(o.web.choose))}, steps...)
+	steps = append([]sim.Step{sim.Answer(o.web.answer)}, steps...)
 	report, err := sim.Script{Steps: steps, HangupAfter: o.hangupAfter}.RunWeb(ctx, call)
 	if o.save != "" && err == nil {
 		err = report.SaveHeard(o.save)
