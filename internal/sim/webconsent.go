@@ -71,7 +71,8 @@ func (c *WebCall) Choose(choice Choice) error {
 			return
 		}
 		p.awaited = p.awaited || choice == Again
-		p.chosen = append(p.chosen, WebChoice{c.line.now(), choice, message})
+		c.line.acted = c.line.now()
+		p.chosen = append(p.chosen, WebChoice{c.line.acted, choice, message})
 	})
 	switch {
 	case err != nil:

@@ -39,7 +39,7 @@ type webLine struct {
 
 	pacing  rtpPacing
 	page    page
-	acted   media.Tick // when the caller last typed or pressed a key; -1 before
+	acted   media.Tick // when the caller last typed, pressed a key or chose; -1 before
 	turns   []Turn
 	faults  []WebFault
 	waiters []*webWaiter

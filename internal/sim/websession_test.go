@@ -372,7 +372,6 @@ func TestScriptOnThePage(t *testing.T) {
 	t.Parallel()
 	opts, agents := startWebGateway(t)
 	call, agent := browse(t, opts, agents)
-	agent.play(t, wideTone(440, 500*time.Millisecond))
 	if err := agent.Show(telephony.Question{Message: "m", Language: "en", Parts: []telephony.QuestionPart{{Kind: "a", Text: "b"}},
 		Choices: []telephony.Choice{telephony.Agree}}); err != nil {
 		t.Fatal(err)
@@ -382,6 +381,8 @@ func TestScriptOnThePage(t *testing.T) {
 		Press("7"), AfterAgent(200 * time.Millisecond), HangUp(),
 	}}
 	go func() {
+		agent.await(t, "the choice", func() bool { return len(agent.of(telephony.Chose)) == 1 })
+		agent.play(t, wideTone(440, 500*time.Millisecond))
 		agent.await(t, "the key", func() bool { return agent.keys() == "7" })
 		agent.play(t, wideTone(440, 300*time.Millisecond))
 	}()
@@ -393,7 +394,7 @@ func TestScriptOnThePage(t *testing.T) {
 	if got := agent.of(telephony.Chose, telephony.Typed, telephony.DTMF); len(got) != 3 || got[0].Choice != telephony.Agree || got[1].Text != "words" || got[2].Digit != '7' {
 		t.Errorf("the agent got %+v", got)
 	}
-	// The second time, the agent is waited for although it had spoken before the key.
+	// Each time the agent is waited for, the second time although it had spoken before the key.
 	if len(r.Turns) != 1 || len(r.Agent) < 2 || r.Agent[len(r.Agent)-1].From < r.Turns[0].To || r.Turns[0].From < r.Agent[0].To+media.TicksIn(200*time.Millisecond) || r.Turns[0].Clear != -1 {
 		t.Errorf("turns %+v, agent %+v", r.Turns, r.Agent)
 	}

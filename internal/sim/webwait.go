@@ -9,8 +9,8 @@ import (
 
 // What one can wait for in a browser call.
 
-// WaitAgent waits until the agent has spoken since the caller's last sound, key
-// or typed line, or since the start, and has then been silent for quiet.
+// WaitAgent waits until the agent has spoken since the caller's last sound, key,
+// typed line or choice, or since the start, and has then been silent for quiet.
 func (c *WebCall) WaitAgent(ctx context.Context, quiet time.Duration) error {
 	return c.await(ctx, func(l *webLine) bool {
 		since := l.acted
