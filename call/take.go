@@ -48,7 +48,7 @@ func (c *Call) destroy() {
 		if c.Destroy != nil {
 			queued, err = c.Destroy(ctx)
 		}
-		c.destroyed <- queued // has room: there is one a call
+		c.destroyed <- queued // has room: there is one at a time
 		return err
 	})
 }
