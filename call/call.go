@@ -123,6 +123,8 @@ type Call struct {
 	result     Result
 	turn       stopwatch
 	due        time.Time // when the playout wants to be stepped
+	passed     time.Time // the newest beat
+	awake      time.Time // since when beats have come without a pause
 	finals     []bool    // Finalizes that no final has answered, and whether anybody wants it
 
 	// How the other goroutines reach the loop, and how they end.

@@ -17,6 +17,9 @@ import (
 // stalled.
 const markOverdue = time.Second
 
+// pausedFor is the time between two beats from which on it is we who stalled.
+const pausedFor = 10 * media.FrameDuration
+
 // loop is the call: it takes one thing at a time, until the leg is over.
 func (c *Call) loop(ctx context.Context) {
 	defer c.recoverFrom("loop")
@@ -114,7 +117,7 @@ func (c *Call) pass(now time.Time) {
 		c.echo.Sent(nil)
 	}
 	c.listen(at)
-	late := c.playout.Overdue(now) > markOverdue
+	late := c.punctual(now) && c.playout.Overdue(now) > markOverdue
 	if late && !c.playout.Settled() {
 		c.played(c.playout.Settle(now, c.heard.newest))
 	} else if late && !c.lost {
@@ -134,6 +137,17 @@ func (c *Call) pass(now time.Time) {
 		c.farewell(c.Farewell.Duration, Result{Policy, Duration})
 	}
 	c.ending.expire(c, now)
+}
+
+// punctual reports whether the loop has run without a pause for as long as a mark
+// may be late. After a pause of ours, of the machine's for example, what the far
+// end has sent meanwhile is yet to be read.
+func (c *Call) punctual(now time.Time) bool {
+	if now.Sub(c.passed) > pausedFor {
+		c.awake = now
+	}
+	c.passed = now
+	return now.Sub(c.awake) > markOverdue
 }
 
 // send lets the playout send what is due.
