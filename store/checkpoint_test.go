@@ -69,7 +69,7 @@ func TestCheckpointEachMinute(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	synctest.Test(t, func(t *testing.T) {
 		metrics := NewMetrics(nil)
-		l := openLedger(t, path, signed(1), func(o *LedgerOptions) { o.Metrics = metrics })
+		l := openLedger(t, path, signed(1), byDefault, func(o *LedgerOptions) { o.Metrics = metrics })
 		start := time.Now()
 		count := func(want int) {
 			t.Helper()

@@ -122,7 +122,7 @@ func TestLedgerThatCannotSign(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	synctest.Test(t, func(t *testing.T) {
 		watch, metrics := &told{start: time.Now()}, NewMetrics(nil)
-		l := openLedger(t, path, signed(1), func(o *LedgerOptions) { o.Failing, o.Metrics = watch.failing, metrics })
+		l := openLedger(t, path, signed(1), byDefault, func(o *LedgerOptions) { o.Failing, o.Metrics = watch.failing, metrics })
 		appendRow(t, l, "c1", "e", "")
 		change(t, path, breakHeads)
 		time.Sleep(time.Minute + 10*time.Second + 500*time.Millisecond)
@@ -154,7 +154,7 @@ func TestStalledWriteIsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		watch := &told{start: time.Now()}
 		var slow sync.Once
-		l := openLedger(t, path, signed(1), func(o *LedgerOptions) {
+		l := openLedger(t, path, signed(1), byDefault, func(o *LedgerOptions) {
 			o.Failing = watch.failing
 			o.Sign = func(message []byte) []byte {
 				slow.Do(func() { time.Sleep(5 * time.Second) })

@@ -40,13 +40,17 @@ func nodeKey(node byte) ed25519.PrivateKey {
 
 func publicKey(node byte) ed25519.PublicKey { return nodeKey(node).Public().(ed25519.PublicKey) }
 
-// signed has the ledger sign with the key of a node.
+// signed has the ledger sign with the key of a node, at the end or when asked.
 func signed(node byte) func(*LedgerOptions) {
 	return func(o *LedgerOptions) {
+		o.Every = 24 * time.Hour
 		o.Key = publicKey(node)
 		o.Sign = func(message []byte) []byte { return ed25519.Sign(nodeKey(node), message) }
 	}
 }
+
+// byDefault has the ledger sign each minute.
+func byDefault(o *LedgerOptions) { o.Every = 0 }
 
 func appendRow(t testing.TB, l *Ledger, call, event, body string) {
 	t.Helper()
