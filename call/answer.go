@@ -11,9 +11,10 @@ import (
 
 // Limits of a spoken answer to the question of consent.
 const (
-	answerFrames  = 4 * 50 // longer ones are no answer
+	answerFrames  = 5 * 50 // longer ones are no answer
 	preRollFrames = 15     // before the detected onset
 	matchWithin   = 3 * time.Second
+	answerPause   = media.TickRate * 7 / 10 // silence within an answer: "yes", and then "I agree"
 )
 
 // Matcher tells a spoken yes from a no, on this machine, and keeps nothing.
@@ -23,11 +24,11 @@ type Matcher interface {
 
 // answering collects a spoken answer, in memory, while the question is open.
 type answering struct {
-	pcm     []int16 // pre-roll, or the answer so far
-	frames  int
-	open    bool
-	from    media.Tick // of the speech
-	matches int        // on their way
+	pcm    []int16 // pre-roll, or the answer so far
+	frames int
+	open   bool
+	from   media.Tick // of the speech
+	silent media.Tick // since when, in an answer; 0 while the caller speaks
 }
 
 // matched is what was made of an answer.
@@ -42,7 +43,7 @@ func (c *Call) overhear(f media.Frame) {
 	if _, wanted := c.Consent.Hearing(); !wanted || c.Matcher == nil {
 		if c.yesno.pcm != nil {
 			clear(c.yesno.pcm)
-			c.yesno = answering{matches: c.yesno.matches}
+			c.yesno = answering{}
 		}
 		return
 	}
@@ -62,18 +63,30 @@ func (c *Call) answerSpeech(from media.Tick, on bool) {
 	a := &c.yesno
 	if on {
 		since, wanted := c.Consent.Hearing()
-		a.open, a.from = wanted && from >= since && c.Matcher != nil, from
+		a.silent = 0
+		if !a.open {
+			a.open, a.from = wanted && from >= since && c.Matcher != nil, from
+		}
 		return
 	}
-	if !a.open {
+	if a.open {
+		a.silent = c.heard.newest
+	}
+}
+
+// answerEnds has the answer matched, once the caller has been silent after it for
+// long enough.
+func (c *Call) answerEnds(at media.Tick) {
+	a := &c.yesno
+	if !a.open || a.silent == 0 || at-a.silent < answerPause {
 		return
 	}
-	pcm, at := a.pcm, a.from
+	pcm, from := a.pcm, a.from
 	long := a.frames >= answerFrames+preRollFrames
-	*a = answering{matches: a.matches + 1}
+	*a = answering{}
 	c.spawn("answer", func() error {
 		defer clear(pcm)
-		m := matched{from: at}
+		m := matched{from: from}
 		if !long {
 			ctx, cancel := context.WithTimeout(c.run, matchWithin)
 			defer cancel()
@@ -89,7 +102,6 @@ func (c *Call) answerSpeech(from media.Tick, on bool) {
 // match takes what was made of an answer into the loop. What could not be
 // matched was not understood.
 func (c *Call) match(m matched) {
-	c.yesno.matches--
 	at := c.clock.Tick(time.Now())
 	answer := consent.Unclear
 	switch {
@@ -105,9 +117,15 @@ func (c *Call) match(m matched) {
 }
 
 // phrase acts on what the caller says about the recording, or about being a
-// child, and reports whether the words are the agent's business no more.
-func (c *Call) phrase(text string, from, at media.Tick) bool {
-	switch spoken.Phrase(c.Language, text) {
+// child, and reports whether the words are the agent's business no more. What
+// destroys a recording or ends the call waits for the end of the sentence: "I am
+// ten" may go on as "minutes away".
+func (c *Call) phrase(text string, final bool, from, at media.Tick) bool {
+	kind := spoken.Phrase(c.Language, text)
+	if !final && kind != spoken.StopRecording {
+		return false
+	}
+	switch kind {
 	case spoken.StopRecording:
 		c.step(consent.Withdraw{At: at, From: from, How: consent.HowSpeech}, at)
 		return c.notice.quiet

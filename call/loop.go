@@ -117,6 +117,7 @@ func (c *Call) pass(now time.Time) {
 		c.echo.Sent(nil)
 	}
 	c.listen(at)
+	c.answerEnds(at)
 	late := c.punctual(now) && c.playout.Overdue(now) > markOverdue
 	if late && !c.playout.Settled() {
 		c.played(c.playout.Settle(now, c.heard.newest))

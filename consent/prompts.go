@@ -31,7 +31,7 @@ const (
 var prompts = map[string]map[Prompt]string{
 	"en": {
 		PromptAgain:     "I did not get an answer. Do you agree that this call is recorded?",
-		PromptUnclear:   "I am sorry, I did not understand that. Please say yes, or no.",
+		PromptUnclear:   "I am sorry, I did not understand that. Please say: yes, I do. Or say: no.",
 		PromptKey:       "Please press 1 if you agree to the recording, or 2 if you do not.",
 		PromptHeardYes:  "I heard yes. Thank you.",
 		PromptHeardNo:   "I heard no. Nothing is recorded.",

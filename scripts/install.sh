@@ -30,6 +30,7 @@ test_packages=(
 	"asterisk-core-sounds-en-wav /usr/share/asterisk/sounds/en_US_f_Allison"
 	"ffmpeg ffmpeg"
 	"openssl openssl"
+	"postgresql /usr/lib/postgresql"
 	"pocketsphinx-testdata /usr/share/pocketsphinx/test/data/librivox"
 	"prometheus promtool"
 	"sox sox"
@@ -90,8 +91,8 @@ if [ ${#missing[@]} -gt 0 ]; then
 	say "installing ${missing[*]}"
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
-	# Of Prometheus only promtool is wanted, of coturn the program: no service on a port.
-	for service in prometheus coturn; do
+	# Of Prometheus only promtool is wanted, of coturn and PostgreSQL the programs: no service on a port.
+	for service in prometheus coturn postgresql; do
 		if [[ " ${missing[*]} " == *" $service "* ]] && [ -d /run/systemd/system ]; then
 			as_root systemctl disable --quiet --now "$service.service"
 		fi
