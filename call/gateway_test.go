@@ -74,6 +74,7 @@ type gateway struct {
 	results chan call.Result
 	metrics *call.Metrics
 	takes   int
+	doomed  int // times that all takes were to be destroyed
 
 	mu      sync.Mutex
 	updates []call.Update
@@ -179,6 +180,7 @@ func (g *gateway) serve(ctx context.Context, leg *twilio.Leg) {
 
 // destroy destroys all takes, unless there is a hold.
 func (g *gateway) destroy(ctx context.Context) (queued bool, err error) {
+	g.doomed++
 	if g.o.hold {
 		return true, nil
 	}
@@ -444,6 +446,8 @@ func (r *replies) Reply(ctx context.Context, in dialog.Input) iter.Seq2[dialog.P
 type engine struct {
 	wait time.Duration
 
+	partial, final string // what is heard in each turn, instead of its length
+
 	mu    sync.Mutex
 	first media.Tick // of the first frame it was ever given
 	any   bool
@@ -477,6 +481,9 @@ func (s *session) Speech(at media.Tick, on bool) {
 	if on && s.from == 0 {
 		s.from = at
 	}
+	if on && s.engine.partial != "" {
+		s.events <- transcribe.Event{Kind: transcribe.Partial, From: at, To: at, Text: s.engine.partial}
+	}
 }
 
 func (s *session) Finalize(at media.Tick) {
@@ -495,6 +502,9 @@ func (s *session) Run(ctx context.Context) error {
 			e := transcribe.Event{Kind: transcribe.Final, From: a.from, To: a.to, Took: s.engine.wait}
 			if a.from > 0 && a.to-a.from > media.TicksIn(800*time.Millisecond) {
 				e.Text = fmt.Sprintf("heard %.0f", (a.to-a.from).Seconds()*10)
+				if s.engine.final != "" {
+					e.Text = s.engine.final
+				}
 			}
 			s.events <- e
 		case <-ctx.Done():

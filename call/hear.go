@@ -172,7 +172,7 @@ func (c *Call) understand(e transcribe.Event) {
 			return
 		}
 	}
-	if c.notice.quiet && !final || c.talking() && c.phrase(e.Text, e.From, at) && !final {
+	if c.notice.quiet && !final || c.talking() && c.phrase(e.Text, final, e.From, at) && !final {
 		return
 	}
 	from := e.From

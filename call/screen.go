@@ -202,7 +202,7 @@ func (c *Call) choose(e telephony.Event) {
 
 // typed takes a line that the caller wrote.
 func (c *Call) typed(e telephony.Event) {
-	if c.phrase(e.Text, e.At, e.At) {
+	if c.phrase(e.Text, true, e.At, e.At) {
 		return
 	}
 	said, ok := c.gate.Heard(e.At, e.At, e.Text)
