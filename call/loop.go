@@ -65,6 +65,7 @@ func (c *Call) loop(ctx context.Context) {
 		case err := <-c.fault:
 			c.fail(err)
 		case now := <-beat.c:
+			c.catchUp(recv)
 			c.pass(now)
 			c.send(now)
 			beat.next(time.Now(), c.due)
@@ -116,9 +117,12 @@ func (c *Call) pass(now time.Time) {
 	if c.due.IsZero() {
 		c.echo.Sent(nil)
 	}
-	c.listen(at)
+	punctual := c.punctual(now)
+	if punctual {
+		c.listen(at)
+	}
 	c.answerEnds(at)
-	late := c.punctual(now) && c.playout.Overdue(now) > markOverdue
+	late := punctual && c.playout.Overdue(now) > markOverdue
 	if late && !c.playout.Settled() {
 		c.played(c.playout.Settle(now, c.heard.newest))
 	} else if late && !c.lost {
@@ -138,6 +142,21 @@ func (c *Call) pass(now time.Time) {
 		c.farewell(c.Farewell.Duration, Result{Policy, Duration})
 	}
 	c.ending.expire(c, now)
+}
+
+// catchUp hears the frames that have come: the beat puts silence where none has.
+func (c *Call) catchUp(recv <-chan media.Frame) {
+	for {
+		select {
+		case f, ok := <-recv:
+			if !ok {
+				return
+			}
+			c.hear(f)
+		default:
+			return
+		}
+	}
 }
 
 // punctual reports whether the loop has run without a pause for as long as a mark

@@ -15,6 +15,7 @@ import (
 type dozing struct {
 	vad.Detector
 	every, next media.Tick
+	made        []media.Tick // up to where it was told that there were none
 }
 
 func (d *dozing) Write(f media.Frame) (vad.State, error) {
@@ -25,15 +26,23 @@ func (d *dozing) Write(f media.Frame) (vad.State, error) {
 	return d.Detector.Write(f)
 }
 
+func (d *dozing) Silence(at media.Tick) (vad.State, error) {
+	d.made = append(d.made, at)
+	return d.Detector.Silence(at)
+}
+
 // TestPauseOfTheMachineEndsNoCall has the call's loop stop for longer than a mark
-// may be late: what has come back meanwhile is read before the carrier is blamed.
+// may be late: what has come meanwhile is read before the carrier is blamed, and
+// before it is taken for silence.
 func TestPauseOfTheMachineEndsNoCall(t *testing.T) {
 	bubble(t, func(t *testing.T) {
+		var doze *dozing
 		g := newGateway(t, options{mode: consent.NoticeMode, message: notice(), speaker: tones{wait: 50 * time.Millisecond},
 			replier: &replies{each: []string{"440Hz 550Hz 660Hz", "500Hz"}},
 			voices: func(rate int, o vad.Options) (vad.Detector, error) {
 				d, err := vad.NewEnergy(rate, o)
-				return &dozing{d, media.TickRate / 3, media.TickRate / 2}, err
+				doze = &dozing{Detector: d, every: media.TickRate / 3, next: media.TickRate / 2}
+				return doze, err
 			}})
 		c := g.dial()
 		report, err := (sim.Script{HangupAfter: 20 * time.Second}).Run(t.Context(), c)
@@ -45,6 +54,9 @@ func TestPauseOfTheMachineEndsNoCall(t *testing.T) {
 		}
 		if onset(report.Heard, 660) < 0 {
 			t.Error("the caller did not hear the agent to the end")
+		}
+		if len(doze.made) > 0 {
+			t.Errorf("what the caller said was taken for silence up to %v", doze.made[0].Duration())
 		}
 	})
 }
