@@ -59,6 +59,13 @@ func (c *Call) gone(queued bool) {
 	at := c.clock.Tick(time.Now())
 	c.Metrics.destroyed(queued)
 	c.step(consent.Destroyed{At: at, Queued: queued}, at)
+	if _, _, again := c.Consent.MayChange(); again { // which it did not offer meanwhile
+		outcome := "withdrawn"
+		if c.outcome != consent.Granted {
+			outcome = string(c.outcome)
+		}
+		c.showSettled(outcome)
+	}
 }
 
 // finishRecording closes the recording, if there is one.
