@@ -116,6 +116,9 @@ func (c *Call) match(m matched) {
 	c.step(consent.Spoken{At: at, From: m.from, Answer: answer, Score: m.verdict.Score}, at)
 }
 
+// onsetMargin is how long after their beginning words are detected, at most.
+const onsetMargin = media.TickRate / 2
+
 // phrase acts on what the caller says about the recording, or about being a
 // child, and reports whether the words are the agent's business no more. What
 // destroys a recording or ends the call waits for the end of the sentence: "I am

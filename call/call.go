@@ -112,9 +112,10 @@ type Call struct {
 	audit      consent.Audit
 	notice     notices
 	yesno      answering
-	conversing bool       // the conversation has begun
-	anchored   media.Tick // the newest anchor
-	beeped     media.Tick // the newest tone
+	conversing bool        // the conversation has begun
+	anchored   media.Tick  // the newest anchor
+	beeped     media.Tick  // the newest tone
+	answered   consent.How // by what the question was answered
 	tones      media.ClipID
 	clips      media.ClipID // the newest of the playout
 	sources    map[media.ClipID]source

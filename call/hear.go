@@ -172,7 +172,7 @@ func (c *Call) understand(e transcribe.Event) {
 			return
 		}
 	}
-	if c.notice.quiet && !final || c.talking() && c.phrase(e.Text, final, e.From, at) && !final {
+	if c.notice.quiet && !final || c.talking() && c.phrase(e.Text, final, max(0, e.From-onsetMargin), at) && !final {
 		return
 	}
 	from := e.From

@@ -12,6 +12,12 @@ func (c *Call) chooseLanguage(e consent.Event, at media.Tick) (taken bool) {
 		c.chooser = nil
 		return c.step(e, at)
 	}
+	if _, failing := e.(consent.LedgerLost); failing { // nobody will be able to agree
+		c.chooser = nil
+		c.recognise()
+		c.step(consent.Answered{At: at}, at)
+		return c.step(e, at)
+	}
 	for _, a := range c.chooser.Step(e) {
 		switch a := a.(type) {
 		case consent.Play:

@@ -138,10 +138,9 @@ func (m *Metrics) finished(i telephony.Info, r Result, took time.Duration) {
 
 // proved takes a row of proof on its way.
 func (m *Metrics) proved(r consent.Row) {
-	if !slices.Contains(consent.Outcomes, consent.Outcome(r.Event)) {
+	if !isOutcome(r) {
 		return
 	}
-	m.consents.WithLabelValues(string(r.Mode), r.Event, string(r.How)).Inc()
 	m.repeats.Add(float64(r.Message.Repeats))
 	m.talkedOver.Add(r.Message.TalkedOver)
 	m.earlyKeys.Add(float64(r.Message.EarlyKeys))
@@ -151,6 +150,19 @@ func (m *Metrics) proved(r consent.Row) {
 	if r.Answer != nil {
 		m.decision.WithLabelValues(string(r.Mode)).Observe(r.Answer.Waited)
 	}
+}
+
+// isOutcome reports whether a row answers the question, or ends it.
+func isOutcome(r consent.Row) bool {
+	return slices.Contains(consent.Outcomes, consent.Outcome(r.Event))
+}
+
+// settled counts how a question ended.
+func (m *Metrics) settled(mode consent.Mode, o consent.Outcome, how consent.How) {
+	if o == consent.Unrecordable || o == consent.LedgerFailed {
+		how = consent.HowSystem
+	}
+	m.consents.WithLabelValues(string(mode), string(o), string(how)).Inc()
 }
 
 func (m *Metrics) withdrew(w consent.Withdrawn) {

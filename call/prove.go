@@ -97,6 +97,11 @@ func (c *Call) step(e consent.Event, at media.Tick) (taken bool) {
 	actions := c.Consent.Step(e)
 	doomed := slices.Contains(actions, consent.Action(consent.Destroy{}))
 	for _, a := range actions {
+		if row, ok := a.(consent.Append); ok && isOutcome(row.Row) {
+			c.answered = row.Row.How
+		}
+	}
+	for _, a := range actions {
 		switch a := a.(type) {
 		case consent.Append:
 			c.audit.Asked(a)
@@ -192,6 +197,7 @@ func (c *Call) release() {
 // settled begins the conversation, or lets it go on.
 func (c *Call) settled(s consent.Settled, at media.Tick) {
 	c.outcome = s.Outcome
+	c.Metrics.settled(c.Consent.Mode(), s.Outcome, c.answered)
 	c.watch(Update{Kind: ConsentSettled, Consent: s.Outcome})
 	c.waiting = nil
 	if c.conversing {

@@ -192,7 +192,7 @@ func (m *Machine) announced(e Played) []Action {
 	case m.Asks(): // read as well as heard
 		m.state = asking
 	case m.refused: // and needs to hear no more of it
-		m.state, m.since = clearWait, e.To
+		m.state, m.since, m.opened = clearWait, e.To, e.To
 	case m.talkedOver && m.repeats == 0:
 		return m.repeat()
 	case m.talkedOver && m.mode != NoRecord:
@@ -200,7 +200,7 @@ func (m *Machine) announced(e Played) []Action {
 	case m.mode.optIn():
 		m.state, m.since, m.opened = asking, e.To, e.To
 	default:
-		m.state, m.since = clearWait, e.To
+		m.state, m.since, m.opened = clearWait, e.To, e.To
 	}
 	return nil
 }

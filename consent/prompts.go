@@ -55,8 +55,8 @@ var choices = map[string]map[Mode]string{
 		NoticeMode:  "If you do not agree, please hang up now.",
 		OptOutMode:  "If you do not want to be recorded, press 9 at any time.",
 		OptInDTMF:   "Do you agree? Press 1 for yes, or 2 for no.",
-		OptInSpeech: "Do you agree? Please say yes, or no.",
-		OptInEither: "Do you agree? Please say yes, or press 1. If you do not agree, say no, or press 2.",
+		OptInSpeech: "Do you agree? Please say: yes, I do. Or say: no.",
+		OptInEither: "Do you agree? Please say: yes, I do. Or press 1. If you do not agree, say no, or press 2.",
 	},
 }
 

@@ -8,6 +8,7 @@ package app
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -71,6 +72,7 @@ type App struct {
 	caps        *caps // of callers from web pages
 	policy      policies
 	failing     atomic.Bool // the ledger can not be written
+	node        string      // whose calls are ours, where several gateways share a database
 
 	public, operator     *http.Server
 	publicAt, operatorAt net.Listener
@@ -150,6 +152,7 @@ func (a *App) openStores(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
+	a.node = hex.EncodeToString(node.PublicKey()[:8])
 	if a.ledger, err = store.OpenLedger(ctx, ledgerAt(a.config), store.LedgerOptions{
 		Sign: node.Sign, Key: node.PublicKey(), Ballast: store.DefaultBallast, Failing: a.ledgerFailing, Metrics: metrics, Log: a.log,
 	}); err != nil {

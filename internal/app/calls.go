@@ -24,6 +24,7 @@ func (a *App) book(ctx context.Context, c store.Call) (bool, error) {
 		a.metrics.Attempted(false)
 		return false, nil
 	}
+	c.Node = a.node
 	if err := a.db.InsertCall(ctx, c); err != nil {
 		a.calls.Release(c.ID)
 		a.metrics.Attempted(false)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 
 	"sidetone/call"
 	"sidetone/configs"
@@ -51,11 +52,17 @@ func (a *App) terms(ctx context.Context, ready *agent, i telephony.Info) (consen
 	if !a.local(ready) {
 		t.Elsewhere = append(t.Elsewhere, "language model: words of the call")
 	}
-	if i.From != "" {
+	if isNumber(i.From) {
 		t.Subject, err = a.db.Subject(ctx, a.policy.number(i.From))
 	}
 	return t, err
 }
+
+// number is an E.164 number. What a carrier gives for a withheld one is none: it
+// stands for many callers.
+var number = regexp.MustCompile(`^\+[1-9][0-9]{7,14}$`)
+
+func isNumber(text string) bool { return number.MatchString(text) }
 
 // number returns what a number is looked up by.
 func (p *policies) number(number string) []byte {
@@ -74,15 +81,18 @@ func adapt(d *consent.Decision, ready *agent, local bool) {
 	}
 	if mode := d.Policy.For(local).Mode(); mode != consent.NoRecord && !ready.hasWords(mode) {
 		never, _ := consent.NoRecord.Policy()
+		if d.Policy.For(local).Converse.Level == consent.OptIn {
+			never.Converse, never.Local = consent.Rule{Level: consent.Never}, consent.Rule{Level: consent.Never}
+		}
 		d.Policy = d.Policy.Strictest(never)
 		d.Reasons = append(d.Reasons, consent.Reason{Source: consent.FromWords, Rule: string(consent.NoRecord), Policy: never})
 	}
 }
 
-// local reports whether all engines that hear an agent's callers run on this
-// machine.
+// local reports whether all engines that get an agent's callers' audio or words run
+// on this machine. A voice does: agents repeat what was said to them.
 func (a *App) local(ready *agent) bool {
-	return localEngines(a.config, ready.LLM != nil) && (a.speech.Engine == nil || a.speech.Engine.Local())
+	return localEngines(a.config, ready.LLM != nil) && ready.voice.Local() && (a.speech.Engine == nil || a.speech.Engine.Local())
 }
 
 // localEngines reports whether the configured engines run on this machine: a
@@ -127,8 +137,8 @@ func (a *App) ledgerFailing(failing bool) {
 // nothing on this machine can.
 func (a *App) matcher(language string) *spoken.Matcher {
 	recogniser, ok := a.speech.Engine.(spoken.Recogniser)
-	if !ok {
-		return nil
+	if !ok || !a.speech.Engine.Local() {
+		return nil // an answer is heard before there is a grant
 	}
 	m, err := spoken.New(recogniser, language)
 	if err != nil {

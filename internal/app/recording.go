@@ -28,7 +28,7 @@ func (a *App) openRecorder(ctx context.Context, _ Options) error {
 	}
 	a.onStop("spool's lock", func(context.Context) error { return a.spool.Close() })
 	// The spool has one owner, so what is live in the database has crashed.
-	crashed, err := a.db.EndLive(ctx, "", store.End{At: time.Now(), Outcome: string(call.Internal), Reason: string(call.Crashed)})
+	crashed, err := a.db.EndLive(ctx, a.node, store.End{At: time.Now(), Outcome: string(call.Internal), Reason: string(call.Crashed)})
 	if err != nil {
 		return err
 	}

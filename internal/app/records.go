@@ -195,6 +195,9 @@ func (r *Records) take(ctx context.Context, call, take, identity string) (*recor
 	if err != nil {
 		return nil, err
 	}
+	if c.Recording == recordingDestroyed || c.Recording == recordingHeld {
+		return nil, fmt.Errorf("app: the recording of call %s is %s: the caller has withdrawn", c.ID, c.Recording)
+	}
 	keys, err := r.unwrapper(identity)
 	if err != nil {
 		return nil, err

@@ -65,20 +65,27 @@ func (t *takes) destroy(ctx context.Context) (queued bool, err error) {
 	return queued, err
 }
 
+// What the row of a call says of a recording that is to be destroyed, and of one
+// that is.
+const (
+	recordingHeld      = "held"
+	recordingDestroyed = "destroyed"
+)
+
 // destroyTake notes that a take is to be destroyed and, unless there is a hold,
 // destroys it.
 func (a *App) destroyTake(ctx context.Context, id, take string) (queued bool, err error) {
 	if err := a.db.RequestDeletion(ctx, id, take); err != nil {
 		return true, err
 	}
+	a.note(a.db.SetRecording(ctx, id, recordingHeld, 0), id) // nobody gets it from now on
 	if a.config.Consent.Hold {
-		a.note(a.db.SetRecording(ctx, id, "held", 0), id)
 		return true, nil
 	}
 	if err := a.spool.Destroy(ctx, id, take); err != nil {
 		return true, err
 	}
-	a.note(a.db.SetRecording(ctx, id, "destroyed", 0), id)
+	a.note(a.db.SetRecording(ctx, id, recordingDestroyed, 0), id)
 	return false, a.db.FinishDeletion(ctx, id, take)
 }
 
