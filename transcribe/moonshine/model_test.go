@@ -102,6 +102,16 @@ func TestUnloop(t *testing.T) {
 	}
 }
 
+func TestWordless(t *testing.T) {
+	marks := wordless([]string{"<unk>", "<s>", "</s>", " a", " ", "7", ",", "\xc3", "\u266a"})
+	if want := []bool{true, true, true, false, true, false, true, false, true}; !slices.Equal(marks[:9], want) {
+		t.Errorf("got %v, want %v", marks[:9], want)
+	}
+	if len(marks) != vocabularySize || !marks[9] || !marks[vocabularySize-1] {
+		t.Errorf("the tail of %d tokens is taken for words", len(marks))
+	}
+}
+
 func TestLikeliest(t *testing.T) {
 	token, p, none := likeliest([]float32{0, 0, 0, 0}, []bool{true, false, true, true})
 	if token != 0 || p != 0.25 || none != 0.75 {

@@ -17,7 +17,7 @@ const (
 	shortest   = 120 * time.Millisecond
 	longest    = 4 * time.Second // a longer utterance is no answer
 	heardLevel = -20.0           // dBFS to which speech is brought
-	hissLevel  = 30.0            // standard deviation of the hiss around it: -61 dBFS
+	hissLevel  = 30.0            // standard deviation of the hiss around it: -58 dBFS
 )
 
 // speech cuts the silence off the ends of a clip. It returns nothing for a clip

@@ -9,12 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"sidetone/internal/models/modelstest"
-	"sidetone/internal/sim"
 	"sidetone/media"
 	"sidetone/transcribe/enginetest"
 )
@@ -52,12 +49,12 @@ func amplitude(dBFS float64) float64 { return 32768 * math.Pow(10, dBFS/20) }
 
 func clipped(x float64) int16 { return int16(max(math.MinInt16, min(x, math.MaxInt16))) }
 
-// windows cuts n stretches of 0.25 to 0.9 s out of a recording, none of which
+// windows cuts n stretches of 0.25 to 0.75 s out of a recording, none of which
 // is silence.
 func windows(random *rand.Rand, c clip, source string, n int) []clip {
 	var cut []clip
 	for range 4 * n {
-		length := int((0.25 + 0.65*random.Float64()) * phoneRate)
+		length := int((0.25 + 0.5*random.Float64()) * phoneRate)
 		if len(cut) == n || length >= len(c.pcm) {
 			break
 		}
@@ -119,33 +116,6 @@ func readings(t testing.TB) []clip {
 	return clips
 }
 
-// say lets all voices of Flite say texts.
-func say(t testing.TB, source string, texts []string) []clip {
-	t.Helper()
-	voices := []string{"awb", "kal", "kal16", "rms", "slt"}
-	spoken := make([][][]int16, len(voices))
-	var all sync.WaitGroup
-	for i, voice := range voices {
-		all.Go(func() {
-			var err error
-			if spoken[i], err = sim.SpeakAll(t.Context(), modelstest.Dir(t), voice, texts); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	if t.Failed() {
-		t.FailNow()
-	}
-	var clips []clip
-	for i, voice := range voices {
-		for j, text := range texts {
-			clips = append(clips, clip{source, voice + ": " + text, spoken[i][j]})
-		}
-	}
-	return clips
-}
-
 // noises makes n noises of several colours, shapes and lengths.
 func noises(random *rand.Rand, n int) []clip {
 	clips := make([]clip, n)
@@ -199,7 +169,7 @@ func tones(random *rand.Rand, n int) []clip {
 
 // chord is several tones that die away slowly.
 func chord(hz []float64, length time.Duration) []int16 {
-	sum := make([]float64, int(length.Seconds()*phoneRate))
+	sum := make([]float64, len(media.Tone(phoneRate, hz[0], length, 0)))
 	for i, f := range hz {
 		for j, x := range media.Tone(phoneRate, f, length, -18-3*float64(i)) {
 			sum[j] += float64(x) * (1 - 0.7*float64(j)/float64(len(sum)))

@@ -53,7 +53,7 @@ var englishMinor = []string{
 	`{hedge}(?:i am|i will be|i turn|i am turning) {barely}{years}(?: and a half)? years?(?: old| of age| young)`,
 	`{hedge}{barely}{age}(?: and a half)? years?(?: old| of age| young)`,
 	`{hedge}i am (?:only )?an? {years} years? old(?: girl| boy| kid| child| student)?`,
-	`{hedge}i am {barely}an? (?:(?:little |small |young |school )*(?:child|kid|minor)|(?:little |small |young )+(?:boy|girl)|school ?boy|school ?girl)`,
+	`{hedge}i am {barely}(?:an? |the )?(?:(?:little |small |young |school )*(?:child|kid|minor)|(?:little |small |young )+(?:boy|girl)|school ?boy|school ?girl)`,
 	`{hedge}i am (?:not (?:even |yet )*|under |below |younger than |less than )(?:the age of )?(?:18|eighteen)(?: years old| years of age| yet)?`,
 	`{hedge}i am (?:under ?age|under the age|not (?:yet )?(?:an adult|of age|of legal age|a grown ?up)(?: yet)?)`,
 }
@@ -61,10 +61,10 @@ var englishMinor = []string{
 // englishDelete asks to destroy what was recorded.
 var englishDelete = []string{
 	`{ask}{destroy} {the}(?:call |phone |voice |audio |sound )?{records}{recorded}`,
-	`{ask}{destroy} (?:the |this |that |my |our )(?:whole |entire )?(?:call|phone call|conversation|audio|voice|voice data|data|personal data)`,
+	`{ask}{destroy} (?:the |this |that |my |our )(?:whole |entire )?(?:{call}|audio|voice|voice data|data|personal data)`,
 	`{ask}{destroy} {all}(?: (?:that )?(?:you|i|we|was|has been|is|have been) (?:have |had |has |got )*(?:recorded|saved|stored|kept|taped|collected|heard|got|have|said))?(?: (?:of|from|about|on) (?:me|us))?(?: so far)?`,
 	`{ask}{destroy} {all} (?:you )?have (?:of|from|about|on) (?:me|us)`,
-	`{hedge}(?:i want|i need|i would like|can i have|could i have|can i get|have|get) (?:the|this|that|my|our|all|any)(?: call)? (?:{records}|call|conversation|data)(?: to be)? {destroyed}`,
+	`{hedge}(?:i want|i need|i would like|can i have|could i have|can i get|have|get) (?:the|this|that|my|our|all|any)(?: call)? (?:{records}|call|conversation|data)(?: to be)? (?:{destroyed}|gone)`,
 	`{hedge}(?:can|could|will|must|should) (?:the|this|that|my|our)(?: call)? (?:{records}|call|conversation) be {destroyed}`,
 	`{ask}(?:stop|end) (?:the )?{records}(?: {object})? and {destroy} (?:it|that|this|the rest|all of it|everything)`,
 	`{ask}do not (?:keep|save|store|retain) (?:{the}{records}{recorded}|(?:what|anything|whatever) you (?:have )?(?:recorded|taped))`,
@@ -73,9 +73,11 @@ var englishDelete = []string{
 // englishStop refuses or takes back the recording.
 var englishStop = []string{
 	`{ask}(?:stop|quit|cease|end|halt|pause|suspend|discontinue|cancel|finish)(?: with)? (?:the |this |that |your |all )?(?:recording|taping)(?: (?:of )?{object})?{since}`,
-	`{ask}(?:stop|end|halt|pause|suspend|cancel|turn off|shut off|switch off|disable|deactivate|kill|cut) {the}(?:call |voice |audio |sound )?(?:{records}|recorder|tape recorder){since}`,
+	`{ask}(?:stop|end|halt|pause|suspend|cancel|turn off|shut off|switch off|disable|deactivate|kill|cut|(?:turn|take) me off) {the}(?:call |voice |audio |sound )?(?:{records}|recorder|tape recorder){since}`,
 	`{ask}(?:turn|switch|shut) {the}(?:call |voice |audio )?(?:{records}|recorder) off{since}`,
-	`{ask}(?:do not|never|not|you (?:may|must|can|should) not|you are not (?:allowed|permitted) to)(?: ever)? (?:record|tape)(?: {object})?{since}`,
+	`{ask}(?:do not|never|not|you (?:may|must|can|should) not|you are not (?:allowed|permitted) to)(?: ever)? {record}(?: {object})?{since}`,
+	`{ask}not be (?:recorded|recording|taped)(?: {object})?{since}`,
+	`{ask}not recording(?: {object})?{since}`,
 	`{hedge}you do not have (?:my |the )?(?:consent|permission|agreement)(?: (?:to|for) .*record.*)?`,
 	`{hedge}i do not give (?:you )?(?:my |any )?(?:consent|permission)(?: (?:to|for) .*record.*)?`,
 	`{hedge}{unwilling} to (?:be|being|get|getting) (?:recorded|taped){since}`,
@@ -84,6 +86,11 @@ var englishStop = []string{
 	`{hedge}{unwilling} (?:to )?(?:{the}|a )(?:call )?{records}(?: of {object})?{since}`,
 	`{hedge}i would (?:rather|prefer) (?:not (?:to )?be|you (?:did|do|would) not|it (?:was|were) not|this (?:was|were) not|this (?:call|conversation) (?:was|were|is) not) (?:recorded|record|taped|tape)(?: {object})?{since}`,
 	`{hedge}i (?:would )?prefer not to be (?:recorded|taped){since}`,
+	`{hedge}i (?:am|feel|would be) not (?:comfortable|happy|fine|cool|all right|at ease|with)(?: with)?(?: me| us| this| this call| my voice| you)? (?:being |getting )?(?:recorded|taped|recording|taping)(?: {object})?{since}`,
+	`{hedge}i do not feel (?:comfortable|happy|good)(?: about| with)?(?: me| us| this| this call| my voice| you)? (?:being |getting )?(?:recorded|taped|recording|taping)(?: {object})?{since}`,
+	`{hedge}i (?:am|feel) not (?:comfortable |happy |fine )?with {the}(?:call )?{records}{since}`,
+	`{hedge}(?:i (?:want to |would like to )?)?opt(?:ing)? out(?: (?:of|from) (?:{the}{records}|being recorded))?{since}`,
+	`{hedge}(?:can|could|may) (?:i|we|this|this call) (?:do this |talk |speak |go on |continue )?(?:without (?:being |getting )?(?:recorded|{the}{records}|a {records})|not (?:be|get) recorded){since}`,
 	`{hedge}i (?:refuse|decline) (?:to be (?:recorded|taped)|{the}(?:call )?{records}){since}`,
 	`{hedge}i (?:object|am opposed|say no) to (?:being (?:recorded|taped)|{the}(?:call )?{records}){since}`,
 	`{hedge}i (?:want to |would like to |hereby )?(?:withdraw|revoke|take back|retract|cancel) my (?:consent|permission|agreement)(?: (?:to|for) .*record.*)?{since}`,
@@ -104,17 +111,18 @@ var englishMachine = []string{
 // englishWords are fragments of patterns; those that begin or end with a space
 // when they match anything say so here by where the space stands.
 var englishWords = map[string]string{
-	// Answers. "I do agree" and "you can record" are too like what they deny.
+	// Answers. "I do agree" and "you can record" are left out: they are too like
+	// "I don't agree" and "you can't record". So is a bare "yes": see views.
 	"agree": `(?:i (?:agree|consent|accept)(?: to (?:this|that|it|{being}))?|i agreed to {being}|i am (?:fine|okay|happy) with {being}` +
-		`|you may record(?: me| it| this| the call| this call| our call)?|(?:you have|i give|i give you) my (?:consent|permission))`,
+		`|(?:you have|i give|i give you) my (?:consent|permission))`,
 	"being":  `(?:recording|(?:the|this) recording|be recorded|being recorded|be recording)`,
 	"affirm": `(?:i do|please|please do|go ahead|you may|thank you|thanks|(?:that|it|this) is (?:fine|okay|all right)(?: with me| by me)?|i am (?:fine|okay|happy) with (?:this|that|it))`,
 	"thanks": `(?: please| thank you| thanks| of course| go ahead)*`,
 
 	// Before what a caller wants.
-	"hedge": `(?:(?:no|yes|yeah|and|but|so|because|or|wait|stop|look|listen|hold on|excuse me|i said|i say|i mean|i think|i am afraid|to be honest|again) )*`,
+	"hedge": `(?:(?:no|yes|yeah|and|but|so|because|or|these|wait|stop|look|listen|hold on|excuse me|i said|i say|i mean|i think|i am afraid|to be honest|again) )*`,
 	"ask": `{hedge}(?:(?:i|we) (?:want|need|would like|wish)(?: you)? to |i (?:told|asked|am asking|am telling|ask|order|urge|beg) you to |i would (?:prefer|like) (?:it )?(?:if )?you to |` +
-		`you (?:should|must|need to|have to|had better|better|can|could) |(?:can|could|would|will|may|shall) (?:you|we|i) |would you mind |do you mind |let us |i demand (?:that )?you |make sure (?:to |you |that you )|be sure to |go ahead and |try to |i must ask you to )?{hedge}`,
+		`you (?:should|must|need to|have to|had better|better|can|could) |(?:can|could|would|will|may|shall) (?:you|we|i) |(?:would|do) you mind |is it possible (?:for you )?to |let us |i demand (?:that )?you |make sure (?:to |you |that you )|be sure to |go ahead and |try to |i must ask you to )?{hedge}`,
 	"unwilling": `i (?:do not|no longer|would not|will not|did not|never) (?:want|wish|like|need|agree|consent|approve of|accept)(?: to)?(?: have| having)?`,
 	"since":     `(?: (?:for me|for us|at once|right away|straight away|at all|any more|any longer|today|here|thanks|thank you|all right|either|again|right|(?:because|since|as|until|while|before) .*))*`,
 	"the":       `(?:(?:the|this|that|your|my|our|any|all|every|these|those|of|whole|entire) )*`,
@@ -123,8 +131,11 @@ var englishWords = map[string]string{
 	"recorded":  `(?: (?:of|from|about) (?:me|us|my voice|our call|this call|the call|my call|this conversation|our conversation|your (?:system|systems|server|servers|files|records|computer)))*(?: (?:that )?you (?:have )?(?:made|kept|saved|stored|took))?(?: so far)?`,
 	"destroy":   `(?:delete|deleting|erase|erasing|destroy|destroying|remove|wipe|discard|trash|get rid of|throw away|throw out|scrap)`,
 	"destroyed": `(?:deleted|erased|destroyed|removed|wiped|discarded)`,
-	"object": `(?:me|us|this|it|that|anything|everything|(?:the|this|my|our|that|your) (?:call|phone call|conversation|voice|audio|talk|chat|session|interview|answers|words|name|number|details|card|card number)` +
+	"object": `(?:me|us|it|that|this(?: \w+)?|anything|everything|(?:the|my|our|that|your) (?:call|phone call|conversation|voice|audio|talk|chat|session|interview|answers|words|name|number|details|card|card number)` +
 		`|(?:what|anything|everything) (?:that )?(?:i|we) (?:say|am saying|are saying|said)|any of (?:this|it))`,
+
+	"call":   `(?:call|phone call|conversation|qual|col)`,               // the last two as recognition hears it,
+	"record": `(?:record|tape|rack (?:at|on|her)|wreck (?:her|our|on))`, // and so "record me"
 
 	// Ages.
 	"barely": `(?:(?:only|still|almost|nearly|barely|about) )*`,
@@ -134,7 +145,7 @@ var englishWords = map[string]string{
 	// Machines and people.
 	"wonder": `{hedge}(?:(?:tell me|can you tell me|could you tell me|may i ask|can i ask|i want to know|i have to ask|question|what|who is this|who am i talking to|who are you) )?`,
 	"machine": `(?:an? |the |some |another )?(?:(?:real|actual|live|human|talking|automated|artificial|virtual|digital|ai) )*` +
-		`(?:machines?|robots?|bots?|computers?|chat ?bots?|voice ?bots?|persons?|people|humans?|human beings?|(?:computer )?programs?|recording|answering machine|ai|a i|artificial intelligence|robo ?call(?:er)?` +
+		`(?:machines?|robots?|bots?|computers?|chat ?bots?|voice ?bots?|persons?|people|humans?|human beings?|(?:computer )?programs?|(?:automated|automatic|computer|voice) systems?|recording|answering machine|ai|a i|artificial intelligence|robo ?call(?:er)?` +
 		`|(?:real|actual|live|human|automated|artificial|virtual|digital|ai) (?:man|woman|agent|operator|assistant|voice|someone|somebody))`,
 	"alternative": `(?: (?:or|right|there|here|please|by the way) ?.*)?`,
 }

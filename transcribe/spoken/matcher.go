@@ -7,12 +7,17 @@ import (
 )
 
 // views are how much hiss a clip gets around it, one recognition each. A model
-// that is sure of words that nobody said changes its mind when what lies around
-// them changes.
+// that is sure of words that nobody said may change its mind when what lies
+// around them changes.
+//
+// That does not save it from a word alone: over the telephone it takes "guess",
+// "desk" and the end of "thirtieth" for "yes" in each view, with a score of 0.98.
+// So the lists have no yes of a single word. In thousands of pieces of other
+// speech it has found no "yes, I do".
 var views = []time.Duration{200 * time.Millisecond, 100 * time.Millisecond, 300 * time.Millisecond}
 
 const (
-	sureOfYes     = 0.7  // the least score of each view
+	sureOfYes     = 0.5  // the least mean score of the views; those without a yes count as 0
 	sureOfNothing = 0.98 // from which on there are no words; in noise it is 0.99
 )
 
@@ -34,7 +39,7 @@ func New(r Recogniser, language string) (*Matcher, error) {
 
 // Answer tells what one utterance of mono PCM, at 8000 or 16000 Hz, answers.
 // Silence may surround it. It takes one recognition, and two more before it says
-// Yes; the score of a Yes is the least of the three.
+// Yes; the score of a Yes is the mean of the three.
 //
 // An utterance of more than 4 s is Unclear. A clip in which nothing is loud or
 // long enough for a word is None, and so is noise. The error is that of the
@@ -50,7 +55,7 @@ func (m *Matcher) Answer(ctx context.Context, pcm []int16, rate int) (Verdict, e
 	if len(said) > samplesIn(longest, rate) {
 		return Verdict{Answer: Unclear}, nil
 	}
-	least := 1.0
+	mean := 0.0
 	for i, around := range views {
 		view := framed(said, rate, around)
 		text, score, err := m.recogniser.Recognise(ctx, view, rate)
@@ -58,16 +63,19 @@ func (m *Matcher) Answer(ctx context.Context, pcm []int16, rate int) (Verdict, e
 		if err != nil {
 			return Verdict{Answer: Unclear}, fmt.Errorf("spoken: recognise an answer: %w", err)
 		}
-		least = min(least, score)
-		answer := m.language.answer(text)
-		switch {
-		case i == 0 && text == "" && score >= sureOfNothing:
-			return Verdict{None, score}, nil
+		switch answer := m.language.answer(text); {
 		case answer == No:
 			return Verdict{No, score}, nil
-		case answer != Yes || score < sureOfYes:
-			return Verdict{Unclear, least}, nil
+		case answer == Yes:
+			mean += score / float64(len(views))
+		case i == 0 && text == "" && score >= sureOfNothing:
+			return Verdict{None, score}, nil
+		case i == 0:
+			return Verdict{Unclear, score}, nil
 		}
 	}
-	return Verdict{Yes, least}, nil
+	if mean < sureOfYes {
+		return Verdict{Unclear, mean}, nil
+	}
+	return Verdict{Yes, mean}, nil
 }

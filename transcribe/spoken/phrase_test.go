@@ -23,6 +23,10 @@ var phraseTable = map[Kind][]string{
 		"I'd like you to stop recording now.", "Stop taping me.", "Pause the recording.", "Stop recording because my wife is here.",
 		"Stop recording while I read out my card.", "Okay so stop recording me right now.", "Hold on, stop recording.", "I said stop recording!",
 		"Hello? Can you stop recording? My battery is low.", "My number is five five five and please don't record that.", "STOP RECORDING",
+		"Quit recording me.", "Would you mind not recording this?", "Would you please not record this?", "Is it possible to not be recorded?", "Could this call not be recorded?",
+		"I'm not comfortable being recorded.", "I'm not okay with being recorded.", "I don't feel comfortable being recorded.", "I'm not happy with the recording.",
+		"I want to opt out.", "I opt out of the recording.", "Can we talk without being recorded?", "Take me off the recording.", "Stop recording this talk.",
+		"Don't rack at me.", "Don't rack her.", "These stop recording.", "Stop recording me because I don't like it.",
 		"No, no, don't record me.", "End the recording.", "Cancel the recording.", "Let's stop the recording.", "I don't wanna be recorded.",
 	},
 	DeleteRecording: {
@@ -40,7 +44,7 @@ var phraseTable = map[Kind][]string{
 		"I'm under eighteen.", "I'm under 18.", "I'm underage.", "I am under age.", "I'm not eighteen yet.", "I'm not 18.", "I'm not an adult.",
 		"I am a twelve year old girl.", "I'm a 12-year-old.", "Twelve years old.", "My age is eleven.", "Well, actually I'm fourteen.", "But I'm sixteen.",
 		"Hi, I'm ten years old.", "I'm twelve and a half.", "I'm twelve and I want to stop.", "I'm ten and three quarters. I'm ten.", "I will be thirteen.",
-		"I'm four years old.", "No. I'm fifteen.", "I'm twelve, delete the recording.", "I'm younger than eighteen.", "IM TWELVE",
+		"I'm four years old.", "No. I'm fifteen.", "I'm twelve, delete the recording.", "I'm younger than eighteen.", "IM TWELVE", "I am child.", "I'm only 8.",
 	},
 	Machine: {
 		"Are you a machine?", "Are you a robot?", "Are you a computer?", "Are you a real person?", "Are you human?", "Are you a human being?",
@@ -50,7 +54,7 @@ var phraseTable = map[Kind][]string{
 		"Are you a robot or a human?", "Aren't you a machine?", "You're a robot, aren't you?", "You are a machine, right?", "Can you tell me if you are a robot?",
 		"Tell me, are you a robot?", "Is there a real person there?", "Hello, is this a person?", "Am I talking to a human?", "Are you even human?",
 		"Are you a real human?", "I want to know if this is a machine.", "Okay but are you a robot", "Is it a computer?", "Are you an automated assistant?",
-		"Are you a live agent?", "Are you robots?", "Who is this? Are you a machine?",
+		"Are you a live agent?", "Are you robots?", "Is this an automated system?", "Who is this? Are you a machine?",
 	},
 	NoPhrase: {
 		"", ".", "?!", ",,,", "yes", "no", "The recording studio stopped.", "The recording studio stopped working.", "We stopped recording the album in May.",
@@ -60,7 +64,8 @@ var phraseTable = map[Kind][]string{
 		"I agree to the recording.", "Please record my order.", "I broke the world record.", "My record player doesn't stop.", "He does not record music anymore.",
 		"I never recorded a song.", "The tape does not stick.", "Can you turn off the heating?", "Turn off the record player.", "There is no recording of that concert.",
 		"No recording artist would do that.", "I work without recording equipment.", "I don't want a record deal.", "I don't want to be late.",
-		"I withdraw my application.", "I changed my mind about the blue one.", "Stop the car.", "Stop calling me.", "Stop it.",
+		"I withdraw my application.", "I changed my mind about the blue one.", "Stop the car.", "Stop calling me.", "Stop it.", "I'm not comfortable driving.", "Can I opt for the red one?", "I'm recording my own podcast, don't stop.", "Don't wreck our car.", "I do not record.", "They do not record.",
+		"Do you record this?", "Can you record this?", "Is it possible to record this?",
 		"Delete my last answer.", "Delete my account.", "Delete the last digit.", "Delete that.", "Erase the whiteboard.", "Don't delete the recording.",
 		"Do not erase anything.", "I deleted the recording of the game.", "My son deleted the recording.", "Undelete the recording.", "Remove the sofa, please.",
 		"Did you delete the recording?", "I want everything bagels.", "Delete the recording of Monday's show from my box.",
