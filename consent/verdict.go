@@ -5,13 +5,12 @@ import "sidetone/media"
 // verdict is how the question ended, and what that opens once its row is on
 // disk.
 type verdict struct {
-	at       media.Tick
-	outcome  Outcome
-	how      How
-	row      int
-	valves   [purposes]bool
-	keep     bool // the row says that something will be kept
-	resuming bool // the end of a pause, not an answer
+	at      media.Tick
+	outcome Outcome
+	how     How
+	row     int
+	valves  [purposes]bool
+	keep    bool // the row says that something will be kept
 }
 
 // opens tells which valves a verdict opens under a policy.
