@@ -11,9 +11,9 @@ import (
 
 // Limits of a spoken answer to the question of consent.
 const (
-	answerFrames  = 5 * 50 // longer ones are no answer
-	preRollFrames = 15     // before the detected onset
-	matchWithin   = 3 * time.Second
+	answerFrames  = 5 * 50                  // longer ones are no answer
+	preRollFrames = 15                      // before the detected onset
+	matchWithin   = 5 * time.Second         // shorter than consent.AnswerWait
 	answerPause   = media.TickRate * 7 / 10 // silence within an answer: "yes", and then "I agree"
 )
 
