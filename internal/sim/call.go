@@ -167,6 +167,7 @@ func (c *Call) connect(ctx context.Context, noun *streamNoun) (streamEnd, error)
 	select {
 	case <-c.started:
 	default:
+		c.report.Connect = time.Since(c.placed)
 		close(c.started)
 	}
 	select {

@@ -71,6 +71,7 @@ func (c *Call) SayULaw(audio []byte) *Spoken {
 // Press presses keys (0-9, *, #, A-D), 160 ms apart.
 func (c *Call) Press(digits string) error {
 	return c.do(func(l *line) {
+		l.acted = l.pos
 		l.keys = append(l.keys, digits...)
 		if l.keyAt == never && len(l.keys) > 0 {
 			l.keyAt = l.pos + 1
@@ -117,13 +118,13 @@ func (c *Call) SendRaw(messageType int, data []byte) error {
 	return errors.Join(err, sendErr)
 }
 
-// WaitAgent waits until the agent has spoken since the caller's last sound, or
-// since the start, and has then been silent for quiet.
+// WaitAgent waits until the agent has spoken since the caller's last sound or
+// key, or since the start, and has then been silent for quiet.
 func (c *Call) WaitAgent(ctx context.Context, quiet time.Duration) error {
 	return c.await(ctx, func(l *line) bool {
-		var since int64 = -1
+		since := l.acted
 		if n := len(l.stats.turns); n > 0 {
-			since = l.stats.turns[n-1].To.Sample(sampleRate)
+			since = max(since, l.stats.turns[n-1].To.Sample(sampleRate))
 		}
 		return l.ear.lastLoud > since && l.pos-l.ear.lastLoud > samplesIn(quiet)
 	})

@@ -16,11 +16,15 @@ import (
 )
 
 // TestFleetMeasures runs calls against a gateway whose faults are known: it
-// answers after 15 ms, sends 200 ms ahead and then each frame on time, but for
+// answers after 30 ms, speaks 15 ms after that, sends 200 ms ahead and then each frame on time, but for
 // every 50th, which is 12 ms late.
 func TestFleetMeasures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := &gateway{answer: once, talk: func(s *stream) {
+		slow := func(n int, r request) string {
+			time.Sleep(30 * time.Millisecond)
+			return once(n, r)
+		}
+		g := &gateway{answer: slow, talk: func(s *stream) {
 			time.Sleep(15 * time.Millisecond)
 			began := time.Now()
 			go func() {
@@ -51,7 +55,7 @@ func TestFleetMeasures(t *testing.T) {
 		opts.DiscardHeard = true
 		var mu sync.Mutex
 		starts := map[int]time.Time{}
-		seen := 0
+		seen, connect := 0, time.Duration(0)
 		report := RunFleet(t.Context(), FleetOptions{
 			Carrier: opts, Calls: 20, PerSecond: 5,
 			Caller: func(ctx context.Context, n int, call *Call) error {
@@ -66,6 +70,7 @@ func TestFleetMeasures(t *testing.T) {
 			},
 			OnReport: func(_ int, r Report) {
 				seen++
+				connect = max(connect, r.Connect)
 				if len(r.Heard) != 0 {
 					t.Error("audio was kept")
 				}
@@ -83,6 +88,7 @@ func TestFleetMeasures(t *testing.T) {
 				t.Errorf("%s: %v, want %v", name, got, want)
 			}
 		}
+		check("connect", connect, 30*time.Millisecond)
 		check("first audio", report.FirstAudio.Quantile(0.5), 15*time.Millisecond)
 		check("late p50", report.Late.Quantile(0.5), 0)
 		check("late p99", report.Late.Quantile(0.99), 12*time.Millisecond)

@@ -33,6 +33,7 @@ type line struct {
 	mouth    mouth
 	keys     []byte
 	keyAt    int64
+	acted    int64 // when the caller last pressed a key; -1 before
 	waiters  []*waiter
 	over     bool // the caller has hung up: nothing moves any more
 
@@ -57,7 +58,7 @@ func newLine(clock sampleClock, opts *CarrierOptions, log *journal) *line {
 	return &line{
 		clock: clock, opts: opts, log: log,
 		quit: make(chan struct{}), done: make(chan struct{}), tasks: make(chan func()),
-		frameEnd: frameSamples, keyAt: never,
+		frameEnd: frameSamples, keyAt: never, acted: -1,
 		ear:   ear{keep: !opts.DiscardHeard, lastLoud: -1},
 		mouth: mouth{room: newRoom(*opts)},
 	}
@@ -167,6 +168,7 @@ func (l *line) echoMarks() {
 func (l *line) pressNext() {
 	l.log.add(tickOf(l.pos), EventKey, string(l.keys[:1]))
 	l.write(l.writer.dtmf(l.keys[0]))
+	l.acted = l.pos
 	l.keys, l.keyAt = l.keys[1:], l.keyAt+keySamples
 	if len(l.keys) == 0 {
 		l.keyAt = never

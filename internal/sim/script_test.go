@@ -120,3 +120,26 @@ func TestSayFileNamesWhatIsWrong(t *testing.T) {
 		t.Errorf("SayFile: %v", err)
 	}
 }
+
+// A caller who has pressed a key waits for what the agent says to it, although the
+// agent had spoken before.
+func TestAgentIsAwaitedAfterAKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gateway{answer: once, talk: func(s *stream) {
+			s.play(tone(300 * time.Millisecond))
+			s.until("dtmf")
+			time.Sleep(time.Second)
+			s.play(tone(300 * time.Millisecond))
+			s.until("")
+		}}
+		call := place(t, startGateway(t, g))
+		script := Script{Steps: []Step{AfterAgent(700 * time.Millisecond), Press("1"), AfterAgent(700 * time.Millisecond), HangUp()}}
+		report, err := script.Run(t.Context(), call)
+		if err != nil || len(report.Agent) != 2 {
+			t.Fatalf("agent %+v, error %v", report.Agent, err)
+		}
+		if at := (report.Length - report.Agent[1].To).Duration(); at < 700*time.Millisecond || at > 740*time.Millisecond {
+			t.Errorf("the caller went on %v after the answer", at)
+		}
+	})
+}
