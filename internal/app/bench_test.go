@@ -47,6 +47,7 @@ type measured struct {
 	Err                                      string
 	FirstAudio, Late, Clear, Reply           quantiles
 	Connect                                  quantiles // of browsers: from the first request to media
+	Prompt                                   quantiles // of phones: from the first request to the agent's first sound
 	Control, Idle                            quantiles // bare timers, under the load and before it
 }
 
@@ -86,7 +87,13 @@ func beCallers(text string) error {
 		m.Control, m.Idle = quantilesOf(&late), quantilesOf(&idle)
 		return errors.Join(err, json.NewEncoder(os.Stdout).Encode(m))
 	}
+	var prompt sim.Distribution
 	f := sim.RunFleet(context.Background(), sim.FleetOptions{
+		OnReport: func(_ int, r sim.Report) {
+			if r.Pacing.Frames > 0 {
+				prompt.Add(r.Connect + r.Pacing.FirstAudio)
+			}
+		},
 		Carrier: sim.CarrierOptions{BaseURL: o.BaseURL, AuthToken: o.Token, DiscardHeard: true},
 		Calls:   o.Calls, PerSecond: o.PerSecond,
 		Caller: func(ctx context.Context, n int, c *sim.Call) error {
@@ -106,7 +113,7 @@ func beCallers(text string) error {
 	late := <-control
 	m := measured{Calls: f.Calls, Failed: f.Failed, Frames: f.Frames, Underruns: f.Underruns, Faults: f.Faults,
 		FirstAudio: quantilesOf(&f.FirstAudio), Late: quantilesOf(&f.Late), Clear: quantilesOf(&f.Clear),
-		Reply: quantilesOf(&f.Reply), Control: quantilesOf(&late), Idle: quantilesOf(&idle)}
+		Reply: quantilesOf(&f.Reply), Prompt: quantilesOf(&prompt), Control: quantilesOf(&late), Idle: quantilesOf(&idle)}
 	if f.Err != nil {
 		m.Err = f.Err.Error()
 	}
@@ -287,7 +294,7 @@ func BenchmarkBuiltinSpeech(b *testing.B) {
 }
 
 // benchGateway starts a gateway whose agent asks without end.
-func benchGateway(b *testing.B, speech *app.Speech) *gateway {
+func benchGateway(b testing.TB, speech *app.Speech) *gateway {
 	b.Helper()
 	dir := b.TempDir()
 	var y strings.Builder
@@ -308,27 +315,34 @@ func benchGateway(b *testing.B, speech *app.Speech) *gateway {
 // seconds, from its histogram.
 func (g *gateway) share(b *testing.B) float64 {
 	_, scrape := g.get(b, "/metrics")
+	return quantile(b, scrape, `sidetone_turn_latency_seconds_bucket{stage="gateway",le="`, .95)
+}
+
+// quantile is a quantile of a histogram, in seconds, from its buckets; series is
+// their name and labels up to the bound.
+func quantile(t testing.TB, scrape, series string, q float64) float64 {
+	t.Helper()
 	var bounds, counts []float64
 	for line := range strings.Lines(scrape) {
-		rest, ok := strings.CutPrefix(line, `sidetone_turn_latency_seconds_bucket{stage="gateway",le="`)
+		rest, ok := strings.CutPrefix(line, series)
 		if !ok {
 			continue
 		}
 		le, count, _ := strings.Cut(strings.TrimSpace(rest), `"} `)
 		bound, err := strconv.ParseFloat(le, 64)
 		if err != nil {
-			b.Fatal(err)
+			t.Fatal(err)
 		}
 		n, err := strconv.ParseFloat(count, 64)
 		if err != nil {
-			b.Fatal(err)
+			t.Fatal(err)
 		}
 		bounds, counts = append(bounds, bound), append(counts, n)
 	}
-	if len(counts) == 0 {
-		b.Fatal("no turn was measured")
+	if len(counts) == 0 || counts[len(counts)-1] == 0 {
+		t.Fatalf("nothing is counted under %s", series)
 	}
-	want := 0.95 * counts[len(counts)-1]
+	want := q * counts[len(counts)-1]
 	low, below := 0.0, 0.0
 	for i, n := range counts {
 		if n >= want {
@@ -341,7 +355,7 @@ func (g *gateway) share(b *testing.B) float64 {
 
 // scripted returns engines that cost next to nothing, but for voice activity
 // detection, which is the real one.
-func scripted(b *testing.B) *app.Speech {
+func scripted(b testing.TB) *app.Speech {
 	model, err := vad.Load(modelstest.Dir(b))
 	if err != nil {
 		b.Fatal(err)
