@@ -122,7 +122,13 @@ func start(t testing.TB, config *configs.Config) *gateway {
 // startWith is start with engines; nil is the built-in ones.
 func startWith(t testing.TB, config *configs.Config, speech *app.Speech) *gateway {
 	t.Helper()
-	g := &gateway{config: config, logs: &logs{}, s3: bucket(t)}
+	return startOn(t, config, speech, bucket(t))
+}
+
+// startOn is startWith on an object store.
+func startOn(t testing.TB, config *configs.Config, speech *app.Speech, objects store.S3Options) *gateway {
+	t.Helper()
+	g := &gateway{config: config, logs: &logs{}, s3: objects}
 	var err error
 	g.App, err = app.New(t.Context(), config, app.Options{Version: "test", Commit: "test", Objects: g.s3, Speech: speech,
 		Log: slog.New(slog.NewTextHandler(g.logs, nil))})
