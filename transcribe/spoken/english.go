@@ -108,8 +108,8 @@ var englishMachine = []string{
 	`{hedge}is there (?:a |an )?(?:real |actual |live )*(?:person|human|human being) (?:there|on the line|on this call|at the other end|on the other end)`,
 }
 
-// englishWords are fragments of patterns; those that begin or end with a space
-// when they match anything say so here by where the space stands.
+// englishWords are fragments of patterns. Those that may match nothing take the
+// space beside them along.
 var englishWords = map[string]string{
 	// Answers. "I do agree" and "you can record" are left out: they are too like
 	// "I don't agree" and "you can't record". So is a bare "yes": see views.
