@@ -12,7 +12,7 @@ func TestABrowsersCall(t *testing.T) {
 	s := newSite(t)
 	s.serve(t)
 	heard := filepath.Join(t.TempDir(), "heard.wav")
-	shown := s.run(t, "try", "--web", "--loss", "1", "--jitter", "10ms", "--type", "Yes, I have used it.", "--dtmf", "8", "--hangup-after", "25s", "--save", heard)
+	shown := s.run(t, "try", "--web", "--loss", "1", "--jitter", "10ms", "--type", "Yes, I have used it.", "--dtmf", "8", "--hangup-after", "40s", "--save", heard)
 	for _, want := range []string{"asked    Hello! I am an automated assistant", "consent  granted", "caller   Yes, I have used it.", "caller   8", "number from zero to ten",
 		"price, quality", "ended    hung_up", "connected in", "recordings get"} {
 		if !strings.Contains(shown, want) {
