@@ -16,6 +16,7 @@ type source struct {
 	clip media.ClipID  // the agent's own number; 0 for what the gateway says
 	part *consent.Part // what the gateway says
 	n    int           // by the number of its Play
+	from media.Tick    // when its playing began
 }
 
 // number gives a clip the next number of the playout.
@@ -40,6 +41,7 @@ type notices struct {
 type lead struct {
 	span media.Span
 	part *consent.Part
+	from media.Tick // when the part began
 }
 
 // play plays a part of the notice, or a prompt.
@@ -76,31 +78,36 @@ func (c *Call) playWaiting() {
 
 // playedNotice takes a stretch of the notice or of a prompt.
 func (c *Call) playedNotice(s media.Span, of source, at media.Tick) {
+	if s.From == 0 {
+		of.from = s.At
+		c.sources[s.Clip] = of
+	}
+	stretch := lead{s, of.part, of.from}
 	if c.notice.opened {
-		c.keepNotice(s, of.part)
+		c.keepNotice(stretch)
 	} else {
-		c.notice.leadIn = append(c.notice.leadIn, lead{s, of.part})
+		c.notice.leadIn = append(c.notice.leadIn, stretch)
 	}
 	if !s.Done {
 		return
 	}
 	to := s.At + media.TickOfSample(int64(len(s.PCM)), c.info.Rate)
-	from := to - media.TickOfSample(s.From.Sample(c.info.Rate)+int64(len(s.PCM)), c.info.Rate)
-	c.step(consent.Played{At: at, From: from, To: to, N: of.n}, at)
+	c.step(consent.Played{At: at, From: of.from, To: to, N: of.n}, at)
 }
 
 // keepLeadIn puts the announcement into the recording and the transcript, at
 // the ticks at which it was played.
 func (c *Call) keepLeadIn() {
 	for _, l := range c.notice.leadIn {
-		c.keepNotice(l.span, l.part)
+		c.keepNotice(l)
 	}
 	c.notice.leadIn = nil
 }
 
 // keepNotice puts a stretch of the announcement into the recording, and a part
 // that was played to its end into the transcript.
-func (c *Call) keepNotice(s media.Span, part *consent.Part) {
+func (c *Call) keepNotice(l lead) {
+	s := l.span
 	if c.recorder == nil {
 		return
 	}
@@ -112,9 +119,8 @@ func (c *Call) keepNotice(s media.Span, part *consent.Part) {
 	if !s.Done {
 		return
 	}
-	from := s.At - s.From
 	to := s.At + media.TickOfSample(int64(len(s.PCM)), c.info.Rate)
-	if text, ok := c.gate.LeadInText(from, to, part.Text); ok {
+	if text, ok := c.gate.LeadInText(l.from, to, l.part.Text); ok {
 		c.noteTurn(text, transcribe.Manner{Speaker: transcribe.Agent})
 	}
 }

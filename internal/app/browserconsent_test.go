@@ -94,7 +94,7 @@ func (g guest) agree() {
 	g.t.Helper()
 	g.Click("button", "Agree")
 	g.awaitKept("This call is recorded")
-	g.awaitTurn("What are you reading at the moment?", 20*time.Second)
+	g.awaitTurn("What are you reading at the moment?", 45*time.Second)
 }
 
 // write types a line, and waits until so much of the agent's answer was heard.
@@ -103,7 +103,7 @@ func (g guest) write(text, answer string) {
 	g.Fill("textbox", "Message", text)
 	g.Press("Enter")
 	g.awaitLine("visitor", text, 10*time.Second)
-	g.AwaitEval(lines("agent")+`.some(l => l.querySelector('.bubble span').innerText.includes(`+quoted(answer)+`))`, 20*time.Second)
+	g.AwaitEval(lines("agent")+`.some(l => l.querySelector('.bubble span').innerText.includes(`+quoted(answer)+`))`, 45*time.Second)
 }
 
 // awaitKept waits until the page says what is kept.
@@ -121,7 +121,7 @@ func (g guest) hangUp() {
 
 func (g guest) ended() {
 	g.t.Helper()
-	g.Await("heading", "The call has ended", 20*time.Second)
+	g.Await("heading", "The call has ended", 45*time.Second)
 	for _, problem := range g.Problems() {
 		g.t.Error(problem)
 	}
@@ -235,7 +235,7 @@ func guestRefuses(t *testing.T, c *booth, b *webtest.Browser) {
 	g := c.begin(t, b, "refused", webtest.Options{Dark: true, Height: 900})
 	g.Click("button", "Continue without recording")
 	g.awaitKept("This call is not recorded")
-	g.awaitTurn("What are you reading at the moment?", 20*time.Second)
+	g.awaitTurn("What are you reading at the moment?", 45*time.Second)
 	g.write("Emma", "a long one")
 	g.look("refused-dark")
 	g.hangUp()
@@ -257,7 +257,7 @@ func guestRecordsAgain(t *testing.T, c *booth, b *webtest.Browser) {
 	g.look("asked-again-mobile")
 	g.Click("button", "Agree")
 	g.awaitKept("This call is recorded")
-	g.awaitTurn("And what will you read next?", 20*time.Second)
+	g.awaitTurn("And what will you read next?", 45*time.Second)
 	g.write("Middlemarch", "Thank you for")
 	g.ended()
 	heard := g.playable()
@@ -302,7 +302,7 @@ func guestBeginsAnew(t *testing.T, c *booth, b *webtest.Browser) {
 	g.look("asked-anew-forced")
 	g.Click("button", "Agree")
 	g.awaitKept("This call is recorded")
-	g.awaitTurn("What are you reading at the moment?", 20*time.Second)
+	g.awaitTurn("What are you reading at the moment?", 45*time.Second)
 	g.write("Middlemarch", "a long one")
 	g.hangUp()
 	g.playable()
