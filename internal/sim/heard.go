@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -19,4 +20,11 @@ func (r Report) SaveHeard(path string) error {
 		return fmt.Errorf("sim: save what was heard: %w", err)
 	}
 	return nil
+}
+
+// Heard returns what the caller has heard so far, as Report.Heard has it.
+func (c *Call) Heard() ([]int16, error) {
+	var heard []byte
+	err := c.do(func(l *line) { heard = bytes.Clone(l.ear.heard) })
+	return media.AppendPCM(nil, heard), err
 }

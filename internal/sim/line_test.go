@@ -317,6 +317,27 @@ func ulawRoundTrip(pcm []int16) []int16 {
 	return media.AppendPCM(nil, media.AppendULaw(nil, pcm))
 }
 
+func TestHeardSoFar(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := place(t, startGateway(t, &gateway{answer: once, talk: func(s *stream) {
+			s.play(tone(time.Second))
+			s.untilTick(100 * tick20ms)
+			s.close()
+		}}))
+		if err := c.WaitUntil(t.Context(), 25*tick20ms); err != nil {
+			t.Fatal(err)
+		}
+		heard, err := c.Heard()
+		if n := 25 * 160; err != nil || len(heard) != n || !slices.Equal(heard[800:], ulawRoundTrip(tone(time.Second))[800:n]) {
+			t.Errorf("after half a second %d samples have been heard (%v), want half of the tone", len(heard), err)
+		}
+		report := finish(t, c)
+		if _, err := c.Heard(); !errors.Is(err, ErrEnded) || !slices.Equal(report.Heard[:len(heard)], heard) {
+			t.Errorf("after the call: %v, want ErrEnded", err)
+		}
+	})
+}
+
 func TestSaveHeardIsAWAV(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "heard.wav")
 	report := Report{Heard: tone(50 * time.Millisecond)}
