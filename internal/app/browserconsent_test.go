@@ -196,7 +196,6 @@ func TestVisitorsConsent(t *testing.T) {
 	t.Run("guests", func(t *testing.T) {
 		for name, visit := range guests {
 			t.Run(name, func(t *testing.T) {
-				t.Parallel()
 				visit(t, c, browser)
 			})
 		}
