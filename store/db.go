@@ -33,6 +33,24 @@ type database struct {
 	skipLocked      string         // ends a select of rows to delete: leave those that another deletes
 	lockCheckpoints string         // lets a transaction alone write checkpoints; empty: it is alone
 	numbered        bool           // placeholders need their numbers
+	writes          *writes        // that share commits; nil: each has its own
+}
+
+// ExecContext runs one statement in a transaction of its own, or one that it
+// shares.
+func (d *database) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if d.writes == nil {
+		return d.DB.ExecContext(ctx, query, args...)
+	}
+	return d.writes.exec(ctx, query, args)
+}
+
+// Close closes the database.
+func (d *database) Close() error {
+	if d.writes != nil {
+		d.writes.close()
+	}
+	return d.DB.Close()
 }
 
 // values returns the placeholders of an insert, such as "($1,$2),($3,$4)" for two
@@ -82,6 +100,7 @@ func OpenDB(ctx context.Context, location string) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("store: open database %s: %w", beside, err), db.Close())
 	}
+	db.writes, nonces.writes = newWrites(db.DB), newWrites(nonces.DB)
 	return &DB{sql: db, nonces: nonces}, nil
 }
 

@@ -124,7 +124,7 @@ func (a *App) persona(ctx context.Context, ready *agent, info telephony.Info) (c
 		return call.Persona{}, err
 	}
 	if terms.Subject != "" {
-		a.note(a.db.SetSubject(ctx, info.ID, terms.Subject), info.ID)
+		a.wg.Go(func() { a.note(a.db.SetSubject(a.ctx, info.ID, terms.Subject), info.ID) }) // nobody waits for it
 	}
 	p := call.Persona{
 		Agent: ready.Name, Consent: consent.NewMachine(terms, message), Dialog: dialog.NewMachine(ready.Settings()), Replier: replier,
