@@ -245,8 +245,12 @@ func timesMatch(t *testing.T, tr transcribe.Transcript, left, right []int16) {
 		if turn.Typed || turn.Keyed || turn.From-before < 0.2 {
 			continue // no sound of its own, or none that sets it apart
 		}
+		lead := 0.3
+		if before < 0 && turn.Speaker == transcribe.Agent {
+			lead = 0.1 // an announcement that was cut off is no turn, but may have sounded just before
+		}
 		// Speech begins between its first sound and its first loud one.
-		first, loud := onsetOf(channel, turn.From-0.3, turn.To, level), onsetOf(channel, turn.From-0.3, turn.To, 3*level)
+		first, loud := onsetOf(channel, turn.From-lead, turn.To, level), onsetOf(channel, turn.From-lead, turn.To, 3*level)
 		t.Logf("%s begins at %.3f s in the transcript, at %.3f to %.3f s in the recording", turn.Speaker, turn.From, first, loud)
 		if first < 0 || turn.From < first-0.06 || turn.From > max(first, loud)+0.06 {
 			t.Errorf("%s %q begins at %.3f s in the transcript, at %.3f to %.3f s in the recording", turn.Speaker, turn.Text, turn.From, first, loud)
