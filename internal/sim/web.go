@@ -67,6 +67,9 @@ type BrowserOptions struct {
 	// not block, nor use the call.
 	OnEvent   func(Event)
 	OnMessage func(PageMessage)
+	// OnVoice, if set, is given the payload of each packet of the caller's voice as
+	// it is sent. Like the two above it must not block, nor keep the bytes.
+	OnVoice func(payload []byte)
 	// Client does the signalling; nil is one of its own.
 	Client *http.Client
 
@@ -142,7 +145,7 @@ func (c *WebCall) newLine() (*webLine, error) {
 	o := c.opts
 	l := &webLine{
 		log: &c.log, quit: make(chan struct{}), done: make(chan struct{}), tasks: make(chan func()),
-		inbox: make(chan webArrival, webInbox), track: c.track, acted: -1,
+		inbox: make(chan webArrival, webInbox), track: c.track, acted: -1, overheard: o.OnVoice,
 		report: func(d time.Duration) {
 			select {
 			case c.delays <- d:

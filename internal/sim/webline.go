@@ -37,6 +37,8 @@ type webLine struct {
 	coded []byte
 	ear   *webEar // nil for a caller who does not listen
 
+	overheard func(payload []byte) // what is sent; may be nil
+
 	pacing  rtpPacing
 	page    page
 	acted   media.Tick // when the caller last typed, pressed a key or chose; -1 before
@@ -128,6 +130,9 @@ func (l *webLine) capture() {
 	if p, ok := l.keys.next(l.track.stamp(n), l.track.unit()); ok {
 		err = l.track.key(p)
 	} else if err == nil {
+		if l.overheard != nil {
+			l.overheard(payload)
+		}
 		err = l.track.voice(n, payload)
 	}
 	if err != nil && l.unsent == nil {
