@@ -32,6 +32,9 @@ type bundle struct {
 	Old         int // of Rows, those of the chain without a name
 	Made        time.Time
 	Checkpoints []int64
+	Messages    int      // that the rows name
+	Sounds      int      // of their parts
+	Missing     []string // names of messages and sounds that are not to be had
 	files       []file
 	sums        strings.Builder
 }
@@ -51,11 +54,11 @@ type file struct {
 // Rows that no checkpoint covers are signed first, if this ledger signs; if not,
 // the error wraps ErrUnsigned. ErrNotFound says that the call has no rows,
 // ErrTampered that they do not verify.
-func (l *Ledger) Export(ctx context.Context, call, dir string) error {
-	b, err := l.bundle(ctx, call)
+func (l *Ledger) Export(ctx context.Context, call, dir, messages string) error {
+	b, err := l.bundle(ctx, call, messages)
 	if errors.Is(err, ErrUnsigned) && l.o.Sign != nil {
 		if _, err = l.sign(ctx); err == nil {
-			b, err = l.bundle(ctx, call)
+			b, err = l.bundle(ctx, call, messages)
 		}
 	}
 	if err == nil {
@@ -68,7 +71,7 @@ func (l *Ledger) Export(ctx context.Context, call, dir string) error {
 }
 
 // bundle gathers the files as the ledger stands at one moment.
-func (l *Ledger) bundle(ctx context.Context, call string) (*bundle, error) {
+func (l *Ledger) bundle(ctx context.Context, call, messages string) (*bundle, error) {
 	tx, err := l.db.BeginTx(ctx, l.db.snapshot)
 	if err != nil {
 		return nil, err
@@ -87,6 +90,9 @@ func (l *Ledger) bundle(ctx context.Context, call string) (*bundle, error) {
 		return nil, ErrNotFound
 	}
 	b.Rows = len(rows)
+	if err := b.addMessages(messages, rows); err != nil {
+		return nil, err
+	}
 	for len(rows) > 0 {
 		if rows, err = b.addRun(ctx, tx, rows); err != nil {
 			return nil, err

@@ -90,7 +90,7 @@ func testExport(t *testing.T, location string) {
 	appendRow(t, a, "x0", "withdrawn", "another call")
 	appendRow(t, b, "c1", "erased", "{}")
 	dir := filepath.Join(t.TempDir(), "bundle")
-	if err := b.Export(t.Context(), "c1", dir); err != nil { // signs what is not
+	if err := b.Export(t.Context(), "c1", dir, t.TempDir()); err != nil { // signs what is not
 		t.Fatal(err)
 	}
 	want := []string{"README.txt", "checkpoints/1.pem", "checkpoints/1.sig", "checkpoints/1.txt", "checkpoints/3.pem", "checkpoints/3.sig", "checkpoints/3.txt",
@@ -187,30 +187,30 @@ func testExportRefuses(t *testing.T, location string) {
 		appendRow(t, f.Ledger, fmt.Sprint("c", i%2+1), "grant", "")
 	}
 	out := func() string { return filepath.Join(t.TempDir(), "bundle") }
-	if err := f.Export(t.Context(), "c9", out()); !errors.Is(err, ErrNotFound) {
+	if err := f.Export(t.Context(), "c9", out(), t.TempDir()); !errors.Is(err, ErrNotFound) {
 		t.Errorf("unknown call: %v", err)
 	}
-	if err := f.Export(t.Context(), "c1", out()); !errors.Is(err, ErrUnsigned) {
+	if err := f.Export(t.Context(), "c1", out(), t.TempDir()); !errors.Is(err, ErrUnsigned) {
 		t.Errorf("nothing signed: %v", err)
 	}
-	if err := signer.Export(t.Context(), "c1", t.TempDir()); !errors.Is(err, os.ErrExist) {
+	if err := signer.Export(t.Context(), "c1", t.TempDir(), t.TempDir()); !errors.Is(err, os.ErrExist) {
 		t.Errorf("a folder that is there: %v", err)
 	}
-	if err := f.Export(t.Context(), "c1", out()); err != nil {
+	if err := f.Export(t.Context(), "c1", out(), t.TempDir()); err != nil {
 		t.Errorf("signed by another: %v", err)
 	}
 	unguard(t, f.Ledger)
 	f.do(`update ledger set event = 'refuse' where seq = 2`)
-	if err := f.Export(t.Context(), "c1", out()); !errors.Is(err, ErrTampered) {
+	if err := f.Export(t.Context(), "c1", out(), t.TempDir()); !errors.Is(err, ErrTampered) {
 		t.Errorf("a row in between was changed: %v", err)
 	}
 	f.do(`update ledger set event = 'grant' where seq = 2`)
 	f.do(`delete from ledger where seq = 4`)
-	if err := f.Export(t.Context(), "c1", out()); !errors.Is(err, ErrTampered) {
+	if err := f.Export(t.Context(), "c1", out(), t.TempDir()); !errors.Is(err, ErrTampered) {
 		t.Errorf("the signed row is gone: %v", err)
 	}
 	f.do(`update ledger set chain = '../../x' where seq = 3`)
-	if err := f.Export(t.Context(), "c1", out()); err == nil {
+	if err := f.Export(t.Context(), "c1", out(), t.TempDir()); err == nil {
 		t.Error("a chain that is a path")
 	}
 }
@@ -226,7 +226,7 @@ func TestExportOfOldRows(t *testing.T) {
 			appendRow(t, l, "c1", "erased", "")
 		}
 		dir := filepath.Join(t.TempDir(), "bundle")
-		if err := l.Export(t.Context(), "c1", dir); err != nil {
+		if err := l.Export(t.Context(), "c1", dir, t.TempDir()); err != nil {
 			t.Fatal(err)
 		}
 		if out, err := check(t, dir); err != nil || strings.Count(out, "Successfully") != rows {

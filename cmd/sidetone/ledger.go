@@ -15,7 +15,7 @@ func ledgerCommand(g *global) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return verifyLedger(cmd, g, keys) }}
 	verify.Flags().StringArrayVar(&keys, "key", nil, "file of another node's public key (PEM); may be given several times")
 	var call, dir string
-	export := &cobra.Command{Use: "export", Short: "Write what proves the rows of a call, to be checked without Sidetone", Args: cobra.NoArgs,
+	export := &cobra.Command{Use: "export", Short: "Write what proves the rows of a call and what the caller was told, to be checked without Sidetone", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if dir == "" {
 				dir = "proof-" + call

@@ -159,8 +159,8 @@ func (e *Evidence) Verify(ctx context.Context, keys []string) (Checked, error) {
 	return check(ctx, e.ledger, trusted)
 }
 
-// Export writes what proves the rows of a call into a new directory; see its
-// README.txt.
+// Export writes what proves the rows of a call, and what the caller was told, into
+// a new directory; see its README.txt.
 func (e *Evidence) Export(ctx context.Context, call, dir string) error {
-	return e.ledger.Export(ctx, call, dir)
+	return e.ledger.Export(ctx, call, dir, messagesDir(e.config))
 }
