@@ -63,6 +63,9 @@ type Languages struct {
 type Options struct {
 	Persona
 	Languages *Languages // nil: there is no choice
+	// Colleague makes the named agent one that may go on with the call, on the terms
+	// that it was begun on; nil where there is none.
+	Colleague func(agent string, standing consent.Terms) (Persona, error)
 	Leg       telephony.Leg
 	Detector  vad.Detector
 	Ledger    Ledger
@@ -92,6 +95,7 @@ type Call struct {
 	info    telephony.Info
 	session transcribe.Session
 	words   <-chan transcribe.Event // of the session; nil once it has ended
+	unhear  context.CancelFunc      // ends the session
 	chooser *consent.Chooser        // nil once the caller's language is known
 
 	// What belongs to the loop.
@@ -113,6 +117,7 @@ type Call struct {
 	notice     notices
 	yesno      answering
 	conversing bool        // the conversation has begun
+	successor  *Persona    // goes on once the caller has answered; nil for none
 	anchored   media.Tick  // the newest anchor
 	beeped     media.Tick  // the newest tone
 	answered   consent.How // by what the question was answered
@@ -139,6 +144,7 @@ type Call struct {
 	matched   chan matched
 	destroyed chan bool
 	commands  chan Command
+	handovers chan handover
 	deaf      chan struct{} // closed when the loop takes no more commands
 
 	wg    sync.WaitGroup
@@ -159,7 +165,7 @@ func New(o Options) (*Call, error) {
 		says:    make(chan say, 1),
 		fault:   make(chan error, 8),
 
-		matched: make(chan matched, 4), destroyed: make(chan bool, 1), commands: make(chan Command, 16), deaf: make(chan struct{}),
+		matched: make(chan matched, 4), destroyed: make(chan bool, 1), commands: make(chan Command, 16), handovers: make(chan handover), deaf: make(chan struct{}),
 	}
 	if leg, ok := o.Leg.(telephony.Screen); ok {
 		c.screen.leg = leg
@@ -175,7 +181,13 @@ func New(o Options) (*Call, error) {
 
 // become makes the call answer as p.
 func (c *Call) become(p Persona) error {
-	c.Persona, c.gate, c.audit = p, p.Consent.Gate(), consent.Audit{}
+	c.gate, c.audit = p.Consent.Gate(), consent.Audit{}
+	return c.engage(p)
+}
+
+// engage lets p hear and speak; recognise starts the hearing.
+func (c *Call) engage(p Persona) error {
+	c.Persona = p
 	if c.session = nil; p.Engine == nil {
 		return nil
 	}
@@ -243,8 +255,10 @@ func (c *Call) start(ctx context.Context) {
 // recognise starts recognition.
 func (c *Call) recognise() {
 	if session := c.session; session != nil {
+		var run context.Context
+		run, c.unhear = context.WithCancel(c.run)
 		c.words = session.Events()
-		c.spawn("session", func() error { return session.Run(c.run) })
+		c.spawn("session", func() error { return session.Run(run) })
 	}
 }
 

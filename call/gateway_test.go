@@ -58,6 +58,8 @@ type options struct {
 	vendor  bool         // an engine is elsewhere
 	beep    []int16
 	handOn  string
+
+	colleague func(agent string, standing consent.Terms) (call.Persona, error)
 }
 
 // gateway is one gateway for one call.
@@ -163,7 +165,7 @@ func (g *gateway) serve(ctx context.Context, leg *twilio.Leg) {
 		persona.Engine = g.o.engine
 	}
 	c, err := call.New(call.Options{
-		Persona: persona, Leg: line, Detector: detector, Ledger: g.ledger, Begin: g.begin, Destroy: g.destroy, Limit: g.o.limit, Watch: g.watch,
+		Persona: persona, Colleague: g.o.colleague, Leg: line, Detector: detector, Ledger: g.ledger, Begin: g.begin, Destroy: g.destroy, Limit: g.o.limit, Watch: g.watch,
 		Farewell: call.Farewell{Duration: "1500Hz", ShuttingDown: "1600Hz", Unanswered: "1800Hz"},
 		Metrics:  g.metrics, Log: slog.New(slog.NewTextHandler(testWriter{g.t}, nil)),
 	})
@@ -432,6 +434,9 @@ func (r *replies) Reply(ctx context.Context, in dialog.Input) iter.Seq2[dialog.P
 			part := dialog.Part{Sentence: sentence}
 			if key, ok := strings.CutPrefix(sentence, "answer:"); ok {
 				part = dialog.Part{Answer: &dialog.Answer{Key: key, Kind: "text", Value: in.Said.String(), Said: in.Said}}
+			}
+			if agent, ok := strings.CutPrefix(sentence, "hand:"); ok {
+				part = dialog.Part{HandOver: agent}
 			}
 			if !yield(part, nil) {
 				return

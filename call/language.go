@@ -46,6 +46,6 @@ func (c *Call) chosen(choice consent.Chosen, at media.Tick) {
 	}
 	c.recognise()
 	c.Consent.Chosen(choice.How)
-	c.watch(Update{Kind: LanguageChosen, Agent: persona.Agent})
+	c.watch(Update{Kind: AgentChosen, Agent: persona.Agent})
 	c.step(consent.Answered{At: at}, at)
 }

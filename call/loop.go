@@ -62,6 +62,8 @@ func (c *Call) loop(ctx context.Context) {
 			c.gone(queued)
 		case cmd := <-c.commands:
 			c.obey(cmd)
+		case h := <-c.handovers:
+			h.done <- c.handOver(h.agent, consent.HowOperator)
 		case err := <-c.fault:
 			c.fail(err)
 		case now := <-beat.c:

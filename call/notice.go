@@ -135,8 +135,9 @@ func (c *Call) quieten(at media.Tick) {
 	c.turnTo(dialog.Suspended{At: at})
 }
 
-// carryOn lets the agent go on.
+// carryOn lets the agent go on, and nobody else.
 func (c *Call) carryOn(at media.Tick) {
+	c.successor = nil
 	if !c.notice.quiet {
 		return
 	}

@@ -200,15 +200,19 @@ func (c *Call) settled(s consent.Settled, at media.Tick) {
 	c.Metrics.settled(c.Consent.Mode(), s.Outcome, c.answered)
 	c.watch(Update{Kind: ConsentSettled, Consent: s.Outcome})
 	c.waiting = nil
-	if c.conversing {
-		if !s.Leaves {
-			c.carryOn(at)
-		}
-		return
+	switch {
+	case s.Leaves:
+	case c.successor != nil:
+		c.takeOver(at)
+	case c.conversing:
+		c.carryOn(at)
+	case c.talking():
+		c.converse(at)
 	}
-	if s.Leaves || !c.talking() {
-		return
-	}
+}
+
+// converse begins the conversation with who answers.
+func (c *Call) converse(at media.Tick) {
 	c.conversing, c.notice.quiet = true, false
 	c.turnTo(dialog.Opened{At: at})
 	if c.heard.speech {

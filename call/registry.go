@@ -60,13 +60,14 @@ func (r *Registry) Attach(id string, c *Call) {
 	}
 }
 
-// Do asks something of a live call. It reports false where there is no such call,
-// or it can not take it any more.
-func (r *Registry) Do(id string, cmd Command) bool {
+// Call returns a live call; nil where there is no such call.
+func (r *Registry) Call(id string) *Call {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := r.live[id]
-	return s != nil && s.call != nil && s.call.Do(cmd)
+	if s := r.live[id]; s != nil {
+		return s.call
+	}
+	return nil
 }
 
 // DoAll asks something of every live call.

@@ -23,7 +23,8 @@ type asking struct {
 
 // input is what the replier goroutine is asked.
 type input struct {
-	ctx context.Context
+	ctx     context.Context
+	replier dialog.Replier
 	dialog.Input
 }
 
@@ -47,7 +48,7 @@ func (c *Call) reply(ctx context.Context) error {
 		}
 		began := time.Now()
 		end := replied{turn: in.Turn, end: true}
-		for part, err := range c.Replier.Reply(in.ctx, in.Input) {
+		for part, err := range in.replier.Reply(in.ctx, in.Input) {
 			if err != nil {
 				end.err = err
 				break
@@ -119,6 +120,8 @@ func (c *Call) act(a dialog.Action) {
 		c.playWaiting()
 	case dialog.PauseRecording:
 		c.pause(c.clock.Tick(now))
+	case dialog.HandOver:
+		c.offered(a.Agent, c.clock.Tick(now))
 	case dialog.ResumeRecording:
 		c.step(consent.Unpause{At: c.clock.Tick(now), How: consent.HowAgent}, c.clock.Tick(now))
 	case dialog.Minor:
@@ -150,7 +153,7 @@ func (c *Call) ask(in dialog.Input) {
 		c.asked.cancel()
 	}
 	c.asked = asking{turn: in.Turn, cancel: cancel}
-	next := input{ctx: ctx, Input: in}
+	next := input{ctx: ctx, replier: c.Replier, Input: in}
 	select {
 	case <-c.inputs:
 	default:
@@ -217,9 +220,10 @@ type speaking struct {
 
 // say is what the speaker goroutine is asked.
 type say struct {
-	ctx  context.Context
-	clip media.ClipID
-	text string
+	ctx     context.Context
+	speaker dialog.Speaker
+	clip    media.ClipID
+	text    string
 }
 
 // speech is audio of a sentence, or its end.
@@ -246,7 +250,7 @@ func (c *Call) feed() {
 		s.length = map[media.ClipID]media.Tick{}
 	}
 	s.length[s.clip] = 0
-	c.says <- say{ctx: ctx, clip: s.clip, text: next.Text}
+	c.says <- say{ctx: ctx, speaker: c.Speaker, clip: s.clip, text: next.Text}
 }
 
 // speak is the speaker's goroutine: one sentence at a time.
@@ -260,7 +264,7 @@ func (c *Call) speak(ctx context.Context) error {
 		}
 		began := time.Now()
 		end := speech{clip: s.clip, end: true}
-		for pcm, err := range c.Speaker.Speak(s.ctx, s.text, c.info.Rate) {
+		for pcm, err := range s.speaker.Speak(s.ctx, s.text, c.info.Rate) {
 			if err != nil {
 				end.err = err
 				break

@@ -10,7 +10,7 @@ type UpdateKind string
 
 // The kinds of update.
 const (
-	LanguageChosen   UpdateKind = "language"
+	AgentChosen      UpdateKind = "agent"
 	ConsentSettled   UpdateKind = "consent"
 	ConsentWithdrawn UpdateKind = "withdrawn"
 	RecordingPaused  UpdateKind = "paused"
@@ -24,7 +24,7 @@ const (
 // transcript may not hold.
 type Update struct {
 	Kind    UpdateKind
-	Agent   string             // LanguageChosen: who answers
+	Agent   string             // AgentChosen: who answers
 	Consent consent.Outcome    // ConsentSettled
 	Turn    *transcribe.Turn   // Spoke
 	Answer  *transcribe.Answer // Answered

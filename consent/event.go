@@ -80,10 +80,12 @@ type (
 		How      How
 	}
 	// Ask: the question shall be put again, by another message if Message is not nil.
+	// Elsewhere names who will then get something of the call, beside Terms.Elsewhere.
 	Ask struct {
-		At      media.Tick
-		Message *Message
-		How     How
+		At        media.Tick
+		Message   *Message
+		Elsewhere []string
+		How       How
 	}
 	// Pause: nothing is to be heard by anybody until Unpause. Until is a key that
 	// ends it, 0 for none.

@@ -1,6 +1,10 @@
 package consent
 
-import "sidetone/media"
+import (
+	"slices"
+
+	"sidetone/media"
+)
 
 // later is what can happen once the question has been answered.
 type later struct {
@@ -135,10 +139,15 @@ func (m *Machine) carryOn() []Action {
 	return []Action{CarryOn{}}
 }
 
-// ask puts the question again, with everything shut that is kept; not while what
-// was kept is being destroyed, since a new take would be too.
+// MayAsk reports whether the question can be put again now by another message; not
+// while what was kept is being destroyed, since a new take would be too.
+func (m *Machine) MayAsk() bool {
+	return m.state == settled && !m.paused && !m.destroying && m.spare()
+}
+
+// ask puts the question again, with everything shut that is kept.
 func (m *Machine) ask(e Ask) []Action {
-	if m.state != settled || m.paused || m.destroying || !m.spare() || e.Message == nil && !m.terms.Policy.keeps() {
+	if !m.MayAsk() || e.Message == nil && !m.terms.Policy.keeps() {
 		return nil
 	}
 	var actions []Action
@@ -148,6 +157,11 @@ func (m *Machine) ask(e Ask) []Action {
 	}
 	if e.Message != nil {
 		m.message = *e.Message
+	}
+	for _, who := range e.Elsewhere {
+		if !slices.Contains(m.terms.Elsewhere, who) {
+			m.terms.Elsewhere = append(slices.Clip(m.terms.Elsewhere), who)
+		}
 	}
 	m.again = true
 	actions = append(append(m.hush(), actions...), m.row(rowAsked, e.At, e.How, m.valves()), Quiet{})

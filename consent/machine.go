@@ -96,6 +96,9 @@ func NewMachine(t Terms, m Message) *Machine {
 // Mode returns how the caller is asked.
 func (m *Machine) Mode() Mode { return m.mode }
 
+// Terms returns what the machine asks for.
+func (m *Machine) Terms() Terms { return m.terms }
+
 // Asks reports whether the caller is to press a button.
 func (m *Machine) Asks() bool { return m.terms.Screen && m.mode != NoRecord }
 

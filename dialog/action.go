@@ -49,6 +49,9 @@ type (
 	// PauseRecording pauses the recording. The machine is suspended with it, and
 	// what the caller keys in is not for it; it goes on when it is Restored.
 	PauseRecording struct{}
+	// HandOver asks for another agent to go on with the call. The machine is suspended
+	// with it; it is Restored where that agent can not.
+	HandOver struct{ Agent string }
 	// ResumeRecording resumes the recording.
 	ResumeRecording struct{}
 	// Minor says that the caller is a child: nothing of them may be kept. The
@@ -78,6 +81,7 @@ func (CallerTurn) action()      {}
 func (AgentTurn) action()       {}
 func (Note) action()            {}
 func (PauseRecording) action()  {}
+func (HandOver) action()        {}
 func (ResumeRecording) action() {}
 func (Minor) action()           {}
 func (Observe) action()         {}

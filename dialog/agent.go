@@ -23,6 +23,9 @@ type Agent struct {
 	Truth       string  `yaml:"truth"`    // said to a caller who asks whether the agent is a machine
 	Pause       bool    `yaml:"pause"`    // the language model may pause the recording
 
+	// HandOver names the agents to which the language model may hand a call over.
+	HandOver []string `yaml:"hand_over"`
+
 	// Exactly one of these answers.
 	Script *Script `yaml:"script"`
 	LLM    *LLM    `yaml:"llm"`

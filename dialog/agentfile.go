@@ -49,7 +49,7 @@ func LoadAgents(dir string) (map[string]*Agent, error) {
 		agents[a.Name] = a
 	}
 	for _, name := range slices.Sorted(maps.Keys(agents)) {
-		if err := agents[name].findLanguages(agents); len(faults) == 0 && err != nil {
+		if err := agents[name].findOthers(agents); len(faults) == 0 && err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w", filepath.Join(dir, name+".yaml"), err))
 		}
 	}
@@ -78,9 +78,15 @@ func (a *Agent) findFiles(dir string) error {
 	return faults.err()
 }
 
-// findLanguages looks whether the agents that callers may choose are there.
-func (a *Agent) findLanguages(agents map[string]*Agent) error {
+// findOthers looks whether the agents are there that callers may choose, or to whom
+// the agent may hand them over.
+func (a *Agent) findOthers(agents map[string]*Agent) error {
 	var faults faults
+	for i, name := range a.HandOver {
+		if agents[name] == nil || name == a.Name {
+			faults.add(fmt.Sprintf("hand_over[%d]", i), "there is no other agent %q", name)
+		}
+	}
 	for i, l := range a.Notice.Languages {
 		if l.Agent != "" && agents[l.Agent] == nil {
 			faults.add(fmt.Sprintf("notice.languages[%d].agent", i), "there is no agent %q", l.Agent)

@@ -57,6 +57,7 @@ type Part struct {
 	Transfer  string  // End: connect the caller to this number instead of hanging up
 	Pause     bool    // pause the recording when all has been played: the caller keys in what nobody shall see
 	Resume    bool    // resume the recording when all has been played
+	HandOver  string  // ask the call to have this agent go on when all has been played
 	Minor     bool    // the caller is a child: nothing more is said, and what was said before is cut
 }
 

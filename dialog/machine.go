@@ -61,6 +61,10 @@ func NewMachine(s Settings) *Machine {
 	}
 }
 
+// Follow has the turns and sentences of a machine that has not begun go on with
+// the numbers after those of the one before it, so that what is late is for nobody.
+func (m *Machine) Follow(before *Machine) { m.turn, m.clip = before.turn, before.clip }
+
 // Expecting returns what kind of input the newest reply asks for, as far as it
 // is known.
 func (m *Machine) Expecting() Expect {

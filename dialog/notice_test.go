@@ -119,8 +119,9 @@ func TestNoticeFaults(t *testing.T) {
 	}
 }
 
-// TestLanguagesAreThere checks that an agent that callers may choose must exist.
-func TestLanguagesAreThere(t *testing.T) {
+// TestOthersAreThere checks that agents must exist that callers may choose, or to
+// whom one may hand over.
+func TestOthersAreThere(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name string, data []byte) {
 		t.Helper()
@@ -136,5 +137,12 @@ func TestLanguagesAreThere(t *testing.T) {
 	write("there.yaml", []byte(minimal))
 	if _, err := LoadAgents(dir); err != nil {
 		t.Error(err)
+	}
+	write("there.yaml", []byte(minimal+"hand_over: [here, there, nowhere]\n"))
+	_, err = LoadAgents(dir)
+	for _, want := range []string{`hand_over[1]: there is no other agent "there"`, `hand_over[2]: there is no other agent "nowhere"`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want it to hold %q", err, want)
+		}
 	}
 }

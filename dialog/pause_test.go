@@ -32,6 +32,30 @@ func TestPause(t *testing.T) {
 			4000 ask 2 resumed | A: Your code, please.
 			4000 say 2.2 Thank you.
 		`},
+		{"another agent is to go on", `
+			0 open
+			0 hands baker
+			0 part One moment.
+			0 done
+			500 played 1 500/1000
+			1000 played 1 1000/1000!
+			2000 key 4
+		`, `
+			0 ask 1 opening
+			0 say 1.1 One moment.
+			1000 agent 1 [0-1000] One moment.
+			1000 hand over to baker
+		`},
+		{"and can not", `
+			0 open
+			0 hands baker
+			0 done
+			100 restore
+		`, `
+			0 ask 1 opening
+			0 hand over to baker
+			100 ask 2 again
+		`},
 		{"then the replier goes on", asking + `
 			1000 played 1 1000/1000!
 			4000 restore

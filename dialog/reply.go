@@ -1,6 +1,7 @@
 package dialog
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -31,6 +32,7 @@ type reply struct {
 	expect   Expect
 	pause    bool // the recording, when all has been played
 	resume   bool
+	handOver string // to whom, when all has been played
 	end      bool
 	reason   Reason
 	transfer string
@@ -117,7 +119,7 @@ func (m *Machine) replied(p Part) {
 		m.act(Note{Answer: *p.Answer})
 	}
 	r.expect = p.Expect
-	r.pause, r.resume = r.pause || p.Pause, r.resume || p.Resume
+	r.pause, r.resume, r.handOver = r.pause || p.Pause, r.resume || p.Resume, cmp.Or(p.HandOver, r.handOver)
 	if p.End {
 		r.end, r.reason, r.transfer = true, Completed, p.Transfer
 		if p.Transfer != "" {
@@ -202,11 +204,14 @@ func (m *Machine) conclude() {
 	switch {
 	case r.end:
 		m.end(r.reason, r.transfer)
-	case heard == "" && (len(r.clips) > 0 || !r.pause):
+	case heard == "" && (len(r.clips) > 0 || !r.pause && r.handOver == ""):
 		m.apologise()
 	case r.kind != 0:
 		m.failures = 0
-		if r.pause {
+		switch {
+		case r.handOver != "":
+			m.handOver(r.handOver)
+		case r.pause:
 			m.pause()
 		}
 	}

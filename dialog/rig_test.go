@@ -113,6 +113,8 @@ func (r *rig) event(name, rest string) Event {
 		return Restored{At: at}
 	case "pauses", "resumes", "minor":
 		return Replied{At: at, Turn: r.turn, Part: Part{Pause: name == "pauses", Resume: name == "resumes", Minor: name == "minor"}}
+	case "hands":
+		return Replied{At: at, Turn: r.turn, Part: Part{HandOver: rest}}
 	case "stirred":
 		return Stirred{At: at}
 	case "part", "part!":
@@ -222,6 +224,8 @@ func describe(a Action) string {
 		return "note " + a.Answer.Key
 	case PauseRecording:
 		return "pause recording"
+	case HandOver:
+		return "hand over to " + a.Agent
 	case ResumeRecording:
 		return "resume recording"
 	case Minor:

@@ -71,6 +71,13 @@ func (m *Machine) pause() {
 	m.act(PauseRecording{})
 }
 
+// handOver leaves the caller to another agent.
+func (m *Machine) handOver(agent string) {
+	m.suspend()
+	m.after = Again
+	m.act(HandOver{Agent: agent})
+}
+
 // minor leaves a child to the call. Its answer is not put to the replier again.
 func (m *Machine) minor() {
 	m.suspend()

@@ -23,17 +23,26 @@ func callsCommand(g *global) *cobra.Command {
 	show := &cobra.Command{Use: "show CALL", Short: "Show one call and its rows of proof", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return showCall(cmd, g, args[0]) }}
 	calls := &cobra.Command{Use: "calls", Short: "Look at calls"}
-	calls.AddCommand(list, show, withdrawCommand(g),
+	calls.AddCommand(list, show, withdrawCommand(g), askCommand(g),
 		commandCommand(g, "pause", "Pause a live call: nobody hears anything until it is resumed", app.PauseRecording),
 		commandCommand(g, "resume", "Resume a call that is paused", app.ResumeRecording),
-		commandCommand(g, "ask", "Put the question of consent again in a live call", app.AskAgain),
 		commandCommand(g, "minor", "The caller is a child: keep nothing, destroy what was kept, end the call", app.CallerIsMinor))
 	return calls
 }
 
 func commandCommand(g *global, name, short string, what app.Command) *cobra.Command {
 	return &cobra.Command{Use: name + " CALL", Short: short, Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return commandCall(cmd, g, args[0], what) }}
+		RunE: func(cmd *cobra.Command, args []string) error { return commandCall(cmd, g, args[0], what, "") }}
+}
+
+func askCommand(g *global) *cobra.Command {
+	agent := ""
+	c := &cobra.Command{Use: "ask CALL", Short: "Put the question of consent again in a live call", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return commandCall(cmd, g, args[0], app.AskAgain, agent)
+		}}
+	c.Flags().StringVar(&agent, "agent", "", "have this agent ask, and go on with the call: another language or purpose")
+	return c
 }
 
 func withdrawCommand(g *global) *cobra.Command {
@@ -41,20 +50,20 @@ func withdrawCommand(g *global) *cobra.Command {
 	c := &cobra.Command{Use: "withdraw CALL", Short: "Withdraw consent for a caller of a live call: nothing more is kept", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if all {
-				return commandCall(cmd, g, args[0], app.DestroyAll)
+				return commandCall(cmd, g, args[0], app.DestroyAll, "")
 			}
-			return commandCall(cmd, g, args[0], app.StopRecording)
+			return commandCall(cmd, g, args[0], app.StopRecording, "")
 		}}
 	c.Flags().BoolVar(&all, "all", false, "have what was kept destroyed as well, where the policy offers that to callers")
 	return c
 }
 
-func commandCall(cmd *cobra.Command, g *global, id string, what app.Command) error {
+func commandCall(cmd *cobra.Command, g *global, id string, what app.Command, agent string) error {
 	config, err := g.load()
 	if err != nil {
 		return err
 	}
-	if err := app.Ask(cmd.Context(), config, id, what); err != nil || g.json {
+	if err := app.Ask(cmd.Context(), config, id, what, agent); err != nil || g.json {
 		return orJSON(map[string]string{"call": id, "command": string(what)}, err)
 	}
 	fmt.Println(what, id)

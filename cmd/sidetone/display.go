@@ -62,7 +62,7 @@ func (d *display) show(e app.Event) {
 	}
 	at := time.Since(d.began).Seconds()
 	switch e.Kind {
-	case app.LanguageChosen:
+	case app.AgentChosen:
 		say(at, "language", "the agent "+e.Agent+" goes on")
 	case app.ConsentSettled:
 		say(at, "consent", string(e.Consent))

@@ -44,6 +44,7 @@ type Options struct {
 type Replier struct {
 	o        Options
 	recorded map[string]bool // keys of the goals that are reached
+	offered  map[string]bool // agents to whom the call was to be handed over
 }
 
 var _ dialog.Replier = (*Replier)(nil)
@@ -54,7 +55,7 @@ func New(o Options) *Replier {
 	o.Idle = cmp.Or(o.Idle, 5*time.Second)
 	o.Total = cmp.Or(o.Total, 20*time.Second)
 	o.Sentences = cmp.Or(o.Sentences, 8)
-	return &Replier{o: o, recorded: map[string]bool{}}
+	return &Replier{o: o, recorded: map[string]bool{}, offered: map[string]bool{}}
 }
 
 // rounds bounds how often one input is put to the model: a model that only
@@ -177,7 +178,7 @@ type turn struct {
 	said     bool   // something was said
 	gone     bool   // nobody listens any more
 	minor    bool   // the caller is a child
-	pause    bool   // the recording will be paused
+	pause    bool   // the recording will be paused, or another agent goes on
 	end      bool   // the model has ended the call
 	transfer string // to this number
 }

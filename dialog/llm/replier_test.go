@@ -175,6 +175,31 @@ func TestReply(t *testing.T) {
 	}
 }
 
+// TestHandingOver checks to whom the model may hand a call over, and that it may
+// not try again.
+func TestHandingOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{answers: [][]step{
+			{calling(handOver, `{"to":"nobody"}`)}, append(says("One moment."), calling(handOver, `{"to":"baker"}`)),
+			{calling(handOver, `{"to":"baker"}`)}, says("I can not."),
+		}}
+		r := New(Options{Agent: &dialog.Agent{LLM: &dialog.LLM{Prompt: "Be kind."}, HandOver: []string{"baker"}}, Chat: f})
+		var got []string
+		for range 2 {
+			parts, err := collect(t.Context(), r, dialog.Input{Kind: dialog.Said, Said: heard(t, "Hello?")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range parts {
+				got = append(got, p.Sentence+p.HandOver)
+			}
+		}
+		if want := []string{"baker", "One moment.", "I can not."}; !slices.Equal(got, want) {
+			t.Errorf("yielded %q, want %q", got, want)
+		}
+	})
+}
+
 func TestDeadlines(t *testing.T) {
 	const hour = time.Hour
 	slowly := slices.Repeat([]step{{wait: 3 * time.Second, text: "No mark yet, "}}, 20)
@@ -366,6 +391,10 @@ func TestRequest(t *testing.T) {
 	if tools := New(Options{Agent: &agent}).tools(); len(tools) != 4 || tools[2].Name != pauseTool || tools[3].Name != resumeTool {
 		t.Errorf("tools of an agent that may pause the recording: %v", tools)
 	}
+	agent.Pause, agent.HandOver = false, []string{"baker"}
+	if tools := New(Options{Agent: &agent}).tools(); len(tools) != 3 || tools[2].Name != handOver {
+		t.Errorf("tools of an agent that may hand over: %v", tools)
+	}
 	long := slices.Repeat([]dialog.Line{{Agent: strings.Repeat("x", 999)}, {Caller: heard(t, "y")}}, 100)
 	total := 0
 	for _, line := range recent(long) {
@@ -494,7 +523,7 @@ func FuzzArguments(f *testing.F) {
 	}
 	in := dialog.Input{Kind: dialog.Said, Said: heard(f, "Hello")}
 	f.Fuzz(func(t *testing.T, arguments string) {
-		for _, name := range []string{recordAnswer, transferCall, endCall, callerMinor, pauseTool, resumeTool, arguments} {
+		for _, name := range []string{recordAnswer, transferCall, endCall, callerMinor, handOver, pauseTool, resumeTool, arguments} {
 			r := replier(&fake{answers: [][]step{append(says("Ok."), calling(name, arguments))}})
 			parts, err := collect(t.Context(), r, in)
 			if err != nil || len(parts) == 0 {

@@ -19,6 +19,7 @@ const (
 	transferCall = "transfer"
 	recordAnswer = "record_answer"
 	callerMinor  = "caller_is_minor"
+	handOver     = "hand_over"
 	pauseTool    = "pause_recording"
 	resumeTool   = "resume_recording"
 )
@@ -59,6 +60,16 @@ func (r *Replier) tools() []Tool {
 			}),
 		})
 	}
+	if len(r.o.Agent.HandOver) > 0 {
+		tools = append(tools, Tool{
+			Name: handOver,
+			Description: "Hands the caller over to another agent, for another language or purpose, after what you say in this answer. " +
+				"That agent tells the caller about the recording anew.",
+			Parameters: object(map[string]any{
+				"to": map[string]any{"type": "string", "enum": r.o.Agent.HandOver},
+			}),
+		})
+	}
 	if goals := r.o.Agent.LLM.Goals; len(goals) > 0 {
 		keys := make([]string, len(goals))
 		for i, g := range goals {
@@ -83,6 +94,7 @@ var (
 	errKey       = errors.New("there is no such key")
 	errValue     = errors.New("the value does not fit the kind")
 	errTarget    = errors.New("there is nobody of that name")
+	errTried     = errors.New("that agent can not go on with this call")
 	errNobody    = errors.New("the caller has said nothing that could be recorded")
 )
 
@@ -99,6 +111,8 @@ func (r *Replier) call(t *turn, c Call) string {
 	case callerMinor:
 		t.hand(dialog.Part{Minor: true})
 		t.minor, t.left = true, 0
+	case handOver:
+		err = r.handOver(t, c.Arguments)
 	case pauseTool, resumeTool:
 		err = r.pause(t, c.Name == pauseTool)
 	default:
@@ -118,6 +132,22 @@ func (r *Replier) pause(t *turn, on bool) error {
 	}
 	t.pause = t.pause || on
 	t.hand(dialog.Part{Pause: on, Resume: !on})
+	return nil
+}
+
+// handOver hands the caller over to another agent.
+func (r *Replier) handOver(t *turn, arguments json.RawMessage) error {
+	var a struct{ To string }
+	switch {
+	case json.Unmarshal(arguments, &a) != nil:
+		return errArguments
+	case !slices.Contains(r.o.Agent.HandOver, a.To):
+		return errTarget
+	case r.offered[a.To]:
+		return errTried
+	}
+	r.offered[a.To], t.pause = true, true
+	t.hand(dialog.Part{HandOver: a.To})
 	return nil
 }
 
@@ -217,7 +247,7 @@ func value(kind dialog.Kind, raw json.RawMessage) (any, error) {
 // describe keeps tool names out of metric labels unless they are ours.
 func describe(name string) string {
 	switch name {
-	case endCall, transferCall, recordAnswer, callerMinor, pauseTool, resumeTool:
+	case endCall, transferCall, handOver, recordAnswer, callerMinor, pauseTool, resumeTool:
 		return name
 	}
 	return "unknown"

@@ -89,13 +89,13 @@ func (a *App) run(ctx context.Context, leg telephony.Leg) (call.Result, error) {
 		return call.Result{}, err
 	}
 	defer detector.Close()
-	persona, err := a.persona(ctx, ready, info)
+	persona, err := a.persona(ctx, ready, info, nil)
 	if err != nil {
 		return call.Result{}, err
 	}
 	takes := a.takesOf(leg)
 	c, err := call.New(call.Options{
-		Persona: persona, Languages: a.languages(ctx, ready, info), Leg: leg, Detector: detector, Ledger: a.ledger,
+		Persona: persona, Languages: a.languages(ctx, ready, info), Colleague: a.colleague(ctx, info), Leg: leg, Detector: detector, Ledger: a.ledger,
 		Begin: takes.begin, Destroy: takes.destroy, Watch: a.watcher(info), Limit: a.longest(info.Kind), Farewell: farewell,
 		Metrics: a.metrics, Log: a.log,
 	})
@@ -109,11 +109,17 @@ func (a *App) run(ctx context.Context, leg telephony.Leg) (call.Result, error) {
 	return c.Run(ctx), nil
 }
 
-// persona makes who answers a call.
-func (a *App) persona(ctx context.Context, ready *agent, info telephony.Info) (call.Persona, error) {
+// persona makes who answers a call, or goes on with it on the terms that stand.
+func (a *App) persona(ctx context.Context, ready *agent, info telephony.Info, standing *consent.Terms) (call.Persona, error) {
 	terms, err := a.terms(ctx, ready, info)
 	if err != nil {
 		return call.Persona{}, err
+	}
+	if standing != nil {
+		if standing.Policy.Strictest(terms.Policy) != standing.Policy {
+			return call.Persona{}, fmt.Errorf("app: agent %s asks for more than the call was begun with; `sidetone consent explain` says why", ready.Name)
+		}
+		terms.Policy = standing.Policy
 	}
 	message, err := ready.message(info.Kind, terms.Policy.Mode())
 	if err != nil {
@@ -146,8 +152,19 @@ func (a *App) languages(ctx context.Context, ready *agent, info telephony.Info) 
 		return nil
 	}
 	return &call.Languages{Options: ready.language, Become: func(option int) (call.Persona, error) {
-		return a.persona(ctx, a.agents[ready.Notice.Languages[option].Agent], info)
+		return a.persona(ctx, a.agents[ready.Notice.Languages[option].Agent], info, nil)
 	}}
+}
+
+// colleague makes agents that may go on with a call.
+func (a *App) colleague(ctx context.Context, info telephony.Info) func(string, consent.Terms) (call.Persona, error) {
+	return func(name string, standing consent.Terms) (call.Persona, error) {
+		ready := a.agents[name]
+		if ready == nil {
+			return call.Persona{}, fmt.Errorf("app: there is no agent %q that can answer", name)
+		}
+		return a.persona(ctx, ready, info, &standing)
+	}
 }
 
 // longest is how long a call may last.
@@ -176,7 +193,7 @@ func (a *App) watcher(info telephony.Info) func(call.Update) {
 		switch u.Kind {
 		case call.ConsentSettled:
 			a.wg.Go(func() { a.note(a.db.SetConsent(a.ctx, info.ID, string(u.Consent)), info.ID) })
-		case call.LanguageChosen:
+		case call.AgentChosen:
 			a.wg.Go(func() { a.note(a.db.SetAgent(a.ctx, info.ID, u.Agent), info.ID) })
 		case call.ConsentWithdrawn:
 			a.wg.Go(func() { a.note(a.db.SetConsent(a.ctx, info.ID, withdrawn), info.ID) })

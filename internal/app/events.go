@@ -30,7 +30,7 @@ type Event struct {
 
 // The kinds of event, as the calls name them.
 const (
-	LanguageChosen   = call.LanguageChosen
+	AgentChosen      = call.AgentChosen
 	RecordingPaused  = call.RecordingPaused
 	RecordingResumed = call.RecordingResumed
 	ConsentSettled   = call.ConsentSettled

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -37,6 +38,7 @@ const maxCommand = 1 << 10
 // command is the body of a request about a live call.
 type command struct {
 	Command Command `json:"command"`
+	Agent   string  `json:"agent,omitempty"` // AskAgain: who asks, and goes on
 }
 
 // commandCall asks something of a live call.
@@ -44,8 +46,8 @@ func (a *App) commandCall(w http.ResponseWriter, r *http.Request) {
 	var c command
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxCommand))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&c); err != nil || !slices.Contains(commands, c.Command) {
-		http.Error(w, fmt.Sprintf("want {\"command\": one of %q}", commands), http.StatusBadRequest)
+	if err := d.Decode(&c); err != nil || !slices.Contains(commands, c.Command) || c.Agent != "" && c.Command != AskAgain {
+		http.Error(w, fmt.Sprintf("want {\"command\": one of %q}; with %q also {\"agent\": who goes on}", commands, AskAgain), http.StatusBadRequest)
 		return
 	}
 	known, err := a.db.Call(r.Context(), r.PathValue("id"))
@@ -53,18 +55,36 @@ func (a *App) commandCall(w http.ResponseWriter, r *http.Request) {
 		a.answer(w, nil, err)
 		return
 	}
-	if !a.calls.Do(known.ID, c.Command) {
-		http.Error(w, "the call is not live", http.StatusConflict)
+	if err := a.tell(r.Context(), known.ID, c); err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
 		return
 	}
 	a.log.Info("operator's command", "call", known.ID, "command", string(c.Command))
 	a.answer(w, c, nil)
 }
 
+// errNotLive says that a call can not be asked anything.
+var errNotLive = errors.New("the call is not live")
+
+// tell gives a command to a live call.
+func (a *App) tell(ctx context.Context, id string, c command) error {
+	live := a.calls.Call(id)
+	switch {
+	case live == nil:
+		return errNotLive
+	case c.Agent != "":
+		return live.HandOver(ctx, c.Agent)
+	case !live.Do(c.Command):
+		return errNotLive
+	}
+	return nil
+}
+
 // Ask asks something of a live call of the gateway that runs with this
-// configuration, named by its id or the carrier's.
-func Ask(ctx context.Context, c *configs.Config, id string, what Command) error {
-	body, err := json.Marshal(command{what})
+// configuration, named by its id or the carrier's. With AskAgain, agent is who asks,
+// and goes on; empty for the one that talks.
+func Ask(ctx context.Context, c *configs.Config, id string, what Command, agent string) error {
+	body, err := json.Marshal(command{what, agent})
 	if err != nil {
 		return err
 	}
