@@ -116,6 +116,7 @@ type Call struct {
 	audit      consent.Audit
 	notice     notices
 	yesno      answering
+	pausing    pausing
 	conversing bool        // the conversation has begun
 	successor  *Persona    // goes on once the caller has answered; nil for none
 	anchored   media.Tick  // the newest anchor
@@ -234,6 +235,7 @@ func (c *Call) Run(ctx context.Context) Result {
 	stop()
 	c.wg.Wait()
 
+	c.endPause()
 	c.Metrics.finished(c.info, c.result, time.Since(c.began))
 	c.Log.Info("call ended", "call", c.info.ID, "outcome", c.result.Outcome, "reason", c.result.Reason,
 		"consent", c.outcome, "seconds", time.Since(c.began).Seconds())

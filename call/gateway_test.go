@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"log/slog"
 	"net/http"
@@ -16,6 +17,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"sidetone/call"
 	"sidetone/consent"
@@ -74,7 +77,8 @@ type gateway struct {
 	ledger  *ledger
 	calls   *call.Registry
 	results chan call.Result
-	metrics *call.Metrics
+	metrics *prometheus.Registry
+	log     bytes.Buffer
 	takes   int
 	doomed  int // times that all takes were to be destroyed
 
@@ -86,7 +90,7 @@ type gateway struct {
 func newGateway(t *testing.T, o options) *gateway {
 	t.Helper()
 	dir := t.TempDir()
-	g := &gateway{t: t, o: o, objects: &objects{}, ledger: o.ledger, calls: call.NewRegistry(1), results: make(chan call.Result, 1), metrics: call.NewMetrics(nil)}
+	g := &gateway{t: t, o: o, objects: &objects{}, ledger: o.ledger, calls: call.NewRegistry(1), results: make(chan call.Result, 1), metrics: prometheus.NewRegistry()}
 	if g.ledger == nil {
 		g.ledger = &ledger{}
 	}
@@ -167,7 +171,7 @@ func (g *gateway) serve(ctx context.Context, leg *twilio.Leg) {
 	c, err := call.New(call.Options{
 		Persona: persona, Colleague: g.o.colleague, Leg: line, Detector: detector, Ledger: g.ledger, Begin: g.begin, Destroy: g.destroy, Limit: g.o.limit, Watch: g.watch,
 		Farewell: call.Farewell{Duration: "1500Hz", ShuttingDown: "1600Hz", Unanswered: "1800Hz"},
-		Metrics:  g.metrics, Log: slog.New(slog.NewTextHandler(testWriter{g.t}, nil)),
+		Metrics:  call.NewMetrics(g.metrics), Log: slog.New(slog.NewTextHandler(io.MultiWriter(testWriter{g.t}, &g.log), nil)),
 	})
 	if err != nil {
 		g.t.Error(err)

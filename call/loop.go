@@ -137,6 +137,7 @@ func (c *Call) pass(now time.Time) {
 	c.step(consent.Passed{At: at}, at)
 	c.anchor(at, now)
 	c.beep(at)
+	c.watchPause(at)
 	if c.talking() {
 		c.turnTo(dialog.Passed{At: at})
 	}

@@ -2,6 +2,7 @@ package call
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -42,6 +43,7 @@ type Metrics struct {
 	earlyKeys      prometheus.Counter
 	withdrawn      *prometheus.CounterVec
 	pauses         *prometheus.CounterVec
+	paused         *prometheus.GaugeVec
 	destructions   *prometheus.CounterVec
 	violations     *prometheus.CounterVec
 	lateness       prometheus.Histogram
@@ -92,6 +94,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Help: "Grants taken back, or shut by a failing ledger (system), by scope and by what."}, []string{"scope", "how"}),
 		pauses: f.NewCounterVec(prometheus.CounterOpts{Name: "sidetone_recording_pauses_total",
 			Help: "Pauses in which nothing is heard by anybody, by who asked."}, []string{"how"}),
+		paused: f.NewGaugeVec(prometheus.GaugeOpts{Name: "sidetone_calls_paused",
+			Help: "Calls in a pause, and whether it has lasted longer than a pause should."}, []string{"overdue"}),
 		destructions: f.NewCounterVec(prometheus.CounterOpts{Name: "sidetone_recording_destructions_total",
 			Help: "Calls whose recordings a withdrawal destroyed, or had queued."}, []string{"result"}),
 		violations: f.NewCounterVec(prometheus.CounterOpts{Name: "sidetone_invariant_violations_total",
@@ -105,6 +109,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	for _, result := range []string{"admitted", "refused"} {
 		m.attempted.WithLabelValues(result)
+	}
+	for _, overdue := range []bool{false, true} {
+		m.paused.WithLabelValues(strconv.FormatBool(overdue))
 	}
 	for _, i := range consent.Invariants {
 		m.violations.WithLabelValues(string(i))

@@ -142,8 +142,9 @@ func (c *Call) obeyConsent(a consent.Action, at media.Tick) {
 	case consent.Paused:
 		c.showSettled("paused")
 		c.watch(Update{Kind: RecordingPaused})
-		c.Metrics.pauses.WithLabelValues(string(a.How)).Inc()
+		c.beginPause(a.How, at)
 	case consent.Unpaused:
+		c.endPause()
 		c.release()
 		c.showSettled(string(c.outcome))
 		c.watch(Update{Kind: RecordingResumed})

@@ -14,6 +14,7 @@ const (
 	ConsentSettled   UpdateKind = "consent"
 	ConsentWithdrawn UpdateKind = "withdrawn"
 	RecordingPaused  UpdateKind = "paused"
+	PauseOverdue     UpdateKind = "pause_overdue" // it goes on
 	RecordingResumed UpdateKind = "resumed"
 	Spoke            UpdateKind = "turn"
 	Answered         UpdateKind = "answer"

@@ -70,6 +70,8 @@ func (d *display) show(e app.Event) {
 		say(at, "consent", "withdrawn: nothing more is kept")
 	case app.RecordingPaused:
 		say(at, "consent", "paused: nobody hears anything")
+	case app.PauseOverdue:
+		say(at, "consent", "still paused: end it with sidetone calls resume "+e.Call)
 	case app.RecordingResumed:
 		say(at, "consent", "resumed")
 	case app.Spoke:

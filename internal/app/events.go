@@ -32,6 +32,7 @@ type Event struct {
 const (
 	AgentChosen      = call.AgentChosen
 	RecordingPaused  = call.RecordingPaused
+	PauseOverdue     = call.PauseOverdue
 	RecordingResumed = call.RecordingResumed
 	ConsentSettled   = call.ConsentSettled
 	ConsentWithdrawn = call.ConsentWithdrawn
