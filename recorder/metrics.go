@@ -8,19 +8,21 @@ import (
 
 // Metrics are the figures of this package.
 type Metrics struct {
-	spool       atomic.Pointer[Spool]
-	takes       prometheus.Gauge
-	audioBytes  prometheus.Counter
-	segments    prometheus.Counter
-	sealSeconds prometheus.Histogram
-	sealErrors  prometheus.Counter
-	dropped     *prometheus.CounterVec
-	cuts        *prometheus.CounterVec
-	syncSeconds prometheus.Histogram
-	uploads     *prometheus.CounterVec
-	uploadLag   prometheus.Histogram
-	recovered   *prometheus.CounterVec
-	destroyed   *prometheus.CounterVec
+	spool        atomic.Pointer[Spool]
+	takes        prometheus.Gauge
+	audioBytes   prometheus.Counter
+	segments     prometheus.Counter
+	sealSeconds  prometheus.Histogram
+	sealErrors   prometheus.Counter
+	dropped      *prometheus.CounterVec
+	cuts         *prometheus.CounterVec
+	syncSeconds  prometheus.Histogram
+	uploads      *prometheus.CounterVec
+	uploadLag    prometheus.Histogram
+	recovered    *prometheus.CounterVec
+	destroyed    *prometheus.CounterVec
+	readSegments *prometheus.CounterVec
+	readBytes    *prometheus.CounterVec
 }
 
 // NewMetrics makes the metrics and registers them with r, unless r is nil.
@@ -58,6 +60,18 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		destroyed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sidetone_recorder_destroys_total", Help: "Attempts to destroy a take, by result."},
 			[]string{"result"}),
+		readSegments: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sidetone_recording_read_segments_total", Help: "Segments that were needed to play recordings, by where they came from."},
+			[]string{"from"}),
+		readBytes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sidetone_recording_read_bytes_total", Help: "Bytes of segments that were fetched, and decrypted, to play recordings."},
+			[]string{"stage"}),
+	}
+	for _, from := range [...]string{"store", "memory"} {
+		m.readSegments.WithLabelValues(from)
+	}
+	for _, stage := range [...]string{"fetched", "decrypted"} {
+		m.readBytes.WithLabelValues(stage)
 	}
 	for _, reason := range [...]GapReason{GapOverflow, GapLate, GapDisk, GapBeyond, GapDamaged} {
 		m.dropped.WithLabelValues(string(reason))
@@ -76,7 +90,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	if r != nil {
 		r.MustRegister(m.takes, m.audioBytes, m.segments, m.sealSeconds, m.sealErrors, m.dropped, m.cuts,
-			m.syncSeconds, m.uploads, m.uploadLag, m.recovered, m.destroyed,
+			m.syncSeconds, m.uploads, m.uploadLag, m.recovered, m.destroyed, m.readSegments, m.readBytes,
 			m.gauge("sidetone_spool_bytes", "Size of all takes on the spool.",
 				func(s *Spool) float64 { return float64(s.Bytes()) }),
 			m.gauge("sidetone_spool_oldest_seconds", "How long the oldest sealed object has been waiting for its upload.",

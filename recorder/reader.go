@@ -27,6 +27,7 @@ type OpenOptions struct {
 	Keys       Unwrapper
 	Trusted    []ed25519.PublicKey // of the nodes whose manifests count
 	Call, Take string
+	Metrics    *Metrics // of a Reader; nil: none
 }
 
 // Recording is a stored take, being read. Its methods fetch when they are
