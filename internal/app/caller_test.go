@@ -296,7 +296,7 @@ type phone struct {
 
 // utterance is what a caller has said.
 type utterance struct {
-	text   string // empty for what is no speech
+	text   string
 	pcm    []int16
 	spoken *sim.Spoken
 }
@@ -328,6 +328,9 @@ func hears(texts ...string) step {
 		return p.WaitQuiet(p.ctx, 400*time.Millisecond)
 	}
 }
+
+// overhears waits until that has been said, though more may follow at once.
+func overhears(text string) step { return func(p *phone) error { return p.hear(text) } }
 
 // hear waits until something has been said, after what was waited for before.
 func (p *phone) hear(text string) error {
@@ -386,9 +389,6 @@ func plays(u sim.Utterance) step {
 	return func(p *phone) error { return p.utter(u.Text, u.Phone) }
 }
 
-// sounds says what is no speech.
-func sounds(pcm []int16) step { return func(p *phone) error { return p.utter("", pcm) } }
-
 func (p *phone) utter(text string, pcm []int16) error {
 	u := utterance{text, pcm, p.Say(pcm)}
 	p.said = append(p.said, u)
@@ -430,6 +430,9 @@ func steps(all ...step) step {
 	}
 }
 
+// goodbye is how a call ends that the agent ends.
+const goodbye = "completed goodbye"
+
 // caller is a caller, and what must come of the call.
 type caller struct {
 	name  string
@@ -444,8 +447,13 @@ type caller struct {
 // until all calls have ended. It returns what was heard and said, in their order.
 func (x *exchange) place(t testing.TB, callers []caller) []*left {
 	t.Helper()
+	return x.begin(t, callers)()
+}
+
+// begin is place for one who has more to do before the calls have ended.
+func (x *exchange) begin(t testing.TB, callers []caller) (end func() []*left) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
 	all, errs := make([]*left, len(callers)), make([]error, len(callers))
 	var calls sync.WaitGroup
 	for i, c := range callers {
@@ -456,13 +464,17 @@ func (x *exchange) place(t testing.TB, callers []caller) []*left {
 			all[i], errs[i] = x.serve(ctx, t, c)
 		})
 	}
-	calls.Wait()
-	for i, err := range errs {
-		if err != nil {
-			t.Fatalf("%s: %v", callers[i].name, err)
+	return func() []*left {
+		t.Helper()
+		calls.Wait()
+		cancel()
+		for i, err := range errs {
+			if err != nil {
+				t.Fatalf("%s: %v", callers[i].name, err)
+			}
 		}
+		return all
 	}
-	return all
 }
 
 // serve places one call and plays its caller.
