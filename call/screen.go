@@ -163,7 +163,8 @@ func (c *Call) showProgress(id media.ClipID) {
 func (c *Call) fromScreen(e telephony.Event) {
 	_, pending := c.Consent.Pending()
 	if (pending || c.notice.quiet) && e.Kind != telephony.Chose {
-		if len(c.screen.early) < earlyEvents {
+		paused := !pending && !c.gate.Open(consent.Converse) // nobody hears it
+		if !paused && len(c.screen.early) < earlyEvents {
 			c.screen.early = append(c.screen.early, e)
 		}
 		return

@@ -11,6 +11,7 @@ import (
 
 	"sidetone/call"
 	"sidetone/consent"
+	"sidetone/dialog"
 	"sidetone/internal/sim"
 	"sidetone/media"
 	"sidetone/telephony"
@@ -248,6 +249,54 @@ func TestWrittenWhileTheLedgerIs(t *testing.T) {
 		g.end(c)
 		if got := texts(g.recording().turns); !slices.Contains(got, "caller: Hello.") {
 			t.Errorf("transcript %q", got)
+		}
+	})
+}
+
+// What is written in a pause is dropped, also where its time is that of a sound
+// from before the pause: a leg knows no newer.
+func TestWrittenInAPause(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g, s, c := screened(t, options{replier: &replies{each: []string{"440Hz", "500Hz", "500Hz", "500Hz", "500Hz", "500Hz"}},
+			set: func(s *dialog.Settings) { s.SilenceAfter = time.Hour }})
+		s.choose(until(t, c, time.Second), telephony.Agree)
+		before := until(t, c, 5*time.Second) - media.TicksIn(60*time.Millisecond)
+		g.calls.DoAll(call.PauseRecording)
+		synctest.Wait()
+		s.done <- telephony.Event{Kind: telephony.Typed, At: before, Text: "4929173605"}
+		s.done <- telephony.Event{Kind: telephony.Told, At: before, Field: "name", Text: "4929173605"}
+		until(t, c, 10*time.Second)
+		g.calls.DoAll(call.ResumeRecording)
+		at := until(t, c, 15*time.Second)
+		s.done <- telephony.Event{Kind: telephony.Typed, At: at, Text: "I am fine."}
+		until(t, c, 18*time.Second)
+		c.Hangup()
+		g.end(c)
+		rec := g.recording()
+		got := texts(rec.turns)
+		if !slices.Contains(got, "caller: I am fine.") || strings.Contains(strings.Join(append(got, s.lines()...), "\n"), "4929173605") || len(rec.answers) > 0 {
+			t.Errorf("transcript %q, answers %v, shown %q", got, rec.answers, s.lines())
+		}
+	})
+}
+
+// The same holds of what is written after a withdrawal: it is not kept.
+func TestWrittenAfterAWithdrawal(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g, s, c := screened(t, options{replier: &replies{each: []string{"440Hz", "500Hz", "500Hz", "500Hz", "500Hz"}},
+			set: func(s *dialog.Settings) { s.SilenceAfter = time.Hour }})
+		s.choose(until(t, c, time.Second), telephony.Agree)
+		before := until(t, c, 5*time.Second) - media.TicksIn(60*time.Millisecond)
+		g.calls.DoAll(call.StopRecording)
+		until(t, c, 5040*time.Millisecond)
+		s.done <- telephony.Event{Kind: telephony.Typed, At: before, Text: "4929173605"}
+		s.done <- telephony.Event{Kind: telephony.Told, At: before, Field: "name", Text: "4929173605"}
+		until(t, c, 10*time.Second)
+		c.Hangup()
+		g.end(c)
+		rec := g.recording()
+		if got := texts(rec.turns); len(got) == 0 || strings.Contains(strings.Join(got, "\n"), "4929173605") || len(rec.answers) > 0 {
+			t.Errorf("transcript %q, answers %v", got, rec.answers)
 		}
 	})
 }
