@@ -41,10 +41,21 @@ type SpoolOptions struct {
 	// runs. It is not told of a take that is being destroyed, and must not wait
 	// for Destroy. It may be nil.
 	Stored func(call, take string, err error)
+	// Witness is told, from an uploader's goroutine, of each manifest that is
+	// stored and verified, before its take leaves the spool. After an error, or a
+	// crash, it is told again, also of one that it has noted already. It may be nil.
+	Witness func(ctx context.Context, w Witnessed) error
 	// Sync puts what was written below dir on its disk; syncfs(2) if nil.
 	Sync    func(dir *os.File) error
 	Metrics *Metrics     // none if nil
 	Log     *slog.Logger // discarded if nil
+}
+
+// Witnessed says which manifest a take has.
+type Witnessed struct {
+	Call, Take string
+	Manifest   Digest // of the object, as it is stored
+	Complete   bool   // as the manifest says
 }
 
 // Spool is a directory in which takes are recorded, sealed and kept until they

@@ -62,6 +62,7 @@ type uploads struct {
 	conflict error
 	parallel int
 	stored   func(call, take string, err error)
+	witness  func(ctx context.Context, w Witnessed) error
 
 	mu      sync.Mutex
 	boxes   map[string]*outbox // of all takes that are open, by name
@@ -72,7 +73,7 @@ type uploads struct {
 }
 
 func newUploads(s *Spool, o SpoolOptions) *uploads {
-	u := &uploads{spool: s, put: o.Put, conflict: o.Conflict, parallel: orDefault(o.Uploads, 8), stored: o.Stored,
+	u := &uploads{spool: s, put: o.Put, conflict: o.Conflict, parallel: orDefault(o.Uploads, 8), stored: o.Stored, witness: o.Witness,
 		boxes: make(map[string]*outbox), wake: make(chan struct{}, 1), waiting: make(map[*outbox]struct{})}
 	if u.stored == nil {
 		u.stored = func(string, string, error) {}
@@ -196,6 +197,22 @@ func (u *uploads) store(ctx context.Context, obj object) error {
 	}
 	if size != obj.size || sum != obj.sha256 {
 		return fmt.Errorf("recorder: store has %d bytes with SHA-256 %v, want %d with %v", size, Digest(sum), obj.size, obj.sha256)
+	}
+	if !obj.last || u.witness == nil {
+		return nil
+	}
+	return u.attest(ctx, body)
+}
+
+// attest has a stored manifest witnessed, while its take is on the spool yet.
+func (u *uploads) attest(ctx context.Context, manifest []byte) error {
+	m, _, _, err := parseManifest(manifest)
+	if err != nil {
+		return err
+	}
+	w := Witnessed{Call: m.Call, Take: m.Take, Manifest: sha256.Sum256(manifest), Complete: m.Complete}
+	if err := u.witness(ctx, w); err != nil {
+		return fmt.Errorf("witness: %w", err)
 	}
 	return nil
 }

@@ -52,14 +52,22 @@ func check(ctx context.Context, l *store.Ledger, trusted []ed25519.PublicKey) (c
 }
 
 func checkCall(call string, rows []store.Row) error {
-	decoded := make([]consent.Row, len(rows))
-	for i, r := range rows {
-		if err := json.Unmarshal(r.Body, &decoded[i]); err != nil {
+	var decoded []consent.Row
+	for _, r := range rows {
+		if aboutRecording(r.Event) {
+			continue
+		}
+		var row consent.Row
+		if err := json.Unmarshal(r.Body, &row); err != nil {
 			return fmt.Errorf("%w: call %s, row %d of chain %s: %w", consent.ErrRows, call, r.Seq, r.Chain, err)
 		}
+		decoded = append(decoded, row)
 	}
 	if err := consent.CheckRows(decoded); err != nil {
 		return fmt.Errorf("call %s, from row %d of chain %s on: %w", call, rows[0].Seq, rows[0].Chain, err)
+	}
+	if _, err := anchorsOf(rows); err != nil {
+		return fmt.Errorf("call %s: %w", call, err)
 	}
 	return nil
 }

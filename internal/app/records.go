@@ -95,7 +95,8 @@ func (r *Records) Calls(ctx context.Context, q Query) ([]store.Call, error) {
 // CallDetail is a call and its rows of proof.
 type CallDetail struct {
 	store.Call
-	Proof []Proof `json:"proof"`
+	Proof    []Proof `json:"proof"`
+	Recorded []Proof `json:"recorded,omitempty"` // rows about the recording: sealed, accessed
 }
 
 // Proof is a row of the ledger.
@@ -118,7 +119,11 @@ func (r *Records) Call(ctx context.Context, id string) (CallDetail, error) {
 	}
 	d := CallDetail{Call: c, Proof: []Proof{}}
 	for _, row := range rows {
-		d.Proof = append(d.Proof, Proof{Seq: row.Seq, At: row.At.UTC().Format("2006-01-02T15:04:05.000Z"), Event: row.Event, Body: row.Body})
+		list := &d.Proof
+		if aboutRecording(row.Event) {
+			list = &d.Recorded
+		}
+		*list = append(*list, Proof{Seq: row.Seq, At: row.At.UTC().Format("2006-01-02T15:04:05.000Z"), Event: row.Event, Body: row.Body})
 	}
 	return d, nil
 }

@@ -1,0 +1,100 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"sidetone/recorder"
+	"sidetone/store"
+)
+
+// sealed is the event of rows that say which manifest a take has, so that none can
+// be put in its place later.
+const sealed = "sealed"
+
+// aboutRecording reports whether rows of this event are about what became of a
+// recording, or who has read it. They prove no consent.
+func aboutRecording(event string) bool {
+	return slices.Contains([]string{sealed, "accessed"}, event)
+}
+
+// sealedRow is the body of a row that anchors a manifest.
+type sealedRow struct {
+	Take     string          `json:"take"`
+	Manifest recorder.Digest `json:"manifest"` // SHA-256 of the object
+	Complete bool            `json:"complete"`
+}
+
+// errAnchors says that the rows which anchor the manifests of a call are not what
+// a gateway writes.
+var errAnchors = errors.New("app: impossible rows of manifests")
+
+// anchorWithin bounds the writing of a row.
+const anchorWithin = 5 * time.Second
+
+// witness is told of a manifest that is stored.
+func (a *App) witness(ctx context.Context, w recorder.Witnessed) error {
+	return anchor(ctx, a.ledger, w)
+}
+
+// anchor writes the row of a manifest, unless there is one.
+func anchor(ctx context.Context, l *store.Ledger, w recorder.Witnessed) error {
+	ctx, cancel := context.WithTimeout(ctx, anchorWithin)
+	defer cancel()
+	rows, err := l.Rows(ctx, w.Call)
+	if err != nil {
+		return err
+	}
+	row := sealedRow{w.Take, w.Manifest, w.Complete}
+	for _, r := range rows {
+		if r.Event != sealed {
+			continue
+		}
+		if old, err := parseSealed(r); err == nil && old == row {
+			return nil
+		}
+	}
+	body, err := json.Marshal(row)
+	if err != nil {
+		return err
+	}
+	_, err = l.Append(ctx, w.Call, sealed, body)
+	return err
+}
+
+// parseSealed reads a row that anchors a manifest.
+func parseSealed(r store.Row) (row sealedRow, err error) {
+	d := json.NewDecoder(bytes.NewReader(r.Body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&row); err != nil {
+		return row, fmt.Errorf("%w: row %d of chain %s: %w", errAnchors, r.Seq, r.Chain, err)
+	}
+	if row.Take == "" || row.Manifest == (recorder.Digest{}) {
+		return row, fmt.Errorf("%w: row %d of chain %s names no manifest", errAnchors, r.Seq, r.Chain)
+	}
+	return row, nil
+}
+
+// anchorsOf returns the rows of a call that anchor manifests, by take: one each.
+func anchorsOf(rows []store.Row) (map[string]sealedRow, error) {
+	found := map[string]sealedRow{}
+	for _, r := range rows {
+		if r.Event != sealed {
+			continue
+		}
+		row, err := parseSealed(r)
+		if err != nil {
+			return found, err
+		}
+		if old, again := found[row.Take]; again && old != row {
+			return found, fmt.Errorf("%w: row %d of chain %s names another manifest of take %s", errAnchors, r.Seq, r.Chain, row.Take)
+		}
+		found[row.Take] = row
+	}
+	return found, nil
+}
