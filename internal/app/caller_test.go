@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"sidetone/consent"
 	"sidetone/dialog/tts/flite"
 	"sidetone/internal/app"
 	"sidetone/internal/models/modelstest"
@@ -351,6 +352,44 @@ func (p *phone) hear(text string) error {
 			return fmt.Errorf("%q is not heard after %.1f s: %w", text, float64(p.at)/8000, ctx.Err())
 		}
 	}
+}
+
+// insists gives an answer, and once more where the gateway asks again: a busy machine
+// may hear an answer that comes at once too late.
+func insists(mode consent.Mode, answer step) step {
+	return func(p *phone) error {
+		if err := answer(p); err != nil {
+			return err
+		}
+		for {
+			if p.has(app.ConsentSettled) {
+				return nil
+			}
+			heard, err := p.Heard()
+			if err != nil {
+				return err
+			}
+			for _, again := range told(mode, consent.PromptAgain) {
+				at, _, err := p.x.voices.heardAt(heard, p.agent, again, p.at)
+				if err != nil {
+					return err
+				}
+				if at >= 0 {
+					return steps(hears(again), answer, settled)(p)
+				}
+			}
+			if err := waits(150 * time.Millisecond)(p); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// has reports whether there was an event of a kind.
+func (p *phone) has(kind any) bool {
+	p.x.mu.Lock()
+	defer p.x.mu.Unlock()
+	return slices.ContainsFunc(p.x.events[p.SID()], func(e app.Event) bool { return any(e.Kind) == kind })
 }
 
 // speaks waits until the agent speaks.
