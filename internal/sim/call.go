@@ -246,6 +246,9 @@ func (c *Call) form(status string, extra url.Values) url.Values {
 		"CalledCity": {""}, "CalledState": {""}, "CalledZip": {""}, "CalledCountry": {"US"},
 		"StirVerstat": {"TN-Validation-Passed-A"}, "CallToken": {`{"parentCallInfoToken":"sim"}`},
 	}
+	if o.CallerName != "" {
+		form.Set("CallerName", o.CallerName)
+	}
 	for key, values := range extra {
 		form[key] = values
 	}

@@ -49,6 +49,9 @@ type CarrierOptions struct {
 	// AuthToken signs every request. AccountSID, From and To have plausible
 	// defaults.
 	AuthToken, AccountSID, From, To string
+	// CallerName is what a number that looks callers' names up is told; empty: it
+	// looks none up.
+	CallerName string
 
 	// SkewPPM is how much faster than real time the carrier's media clock runs,
 	// in parts per million.

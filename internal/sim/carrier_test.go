@@ -32,7 +32,9 @@ func TestCallOpensAsTwilioDoes(t *testing.T) {
 			}
 			s.close()
 		}}
-		report := finish(t, place(t, startGateway(t, g)))
+		opts := startGateway(t, g)
+		opts.CallerName = "A & B"
+		report := finish(t, place(t, opts))
 
 		if got := start.Start.Parameters; len(got) != 1 || got["token"] != "a&b" {
 			t.Errorf("customParameters = %v", got)
@@ -59,6 +61,9 @@ func TestCallOpensAsTwilioDoes(t *testing.T) {
 			if form.Get(key) == "" {
 				t.Errorf("the voice webhook lacks %s", key)
 			}
+		}
+		if name := form.Get("CallerName"); name != opts.CallerName {
+			t.Errorf("the caller's name is %q", name)
 		}
 		if len(g.asked) != 2 || g.asked[1].path != "/twilio/next" || g.asked[1].form.Get("CallStatus") != "in-progress" {
 			t.Errorf("asked %v", g.asked)
