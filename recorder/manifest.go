@@ -1,13 +1,10 @@
 package recorder
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"sidetone/media"
@@ -49,8 +46,6 @@ type Manifest struct {
 // of a take that recovery had to finish.
 const Crashed = "crashed"
 
-const signatureLine = "\n  \"signature\": \""
-
 // signManifest returns the manifest as it is stored.
 func signManifest(m Manifest, node *seal.Node) ([]byte, error) {
 	m.Node = base64.StdEncoding.EncodeToString(node.PublicKey())
@@ -58,17 +53,11 @@ func signManifest(m Manifest, node *seal.Node) ([]byte, error) {
 	if m.Segments == nil {
 		m.Segments = []Segment{}
 	}
-	b, err := json.MarshalIndent(m, "", "  ")
+	b, err := seal.SignDocument(m, node.Sign)
 	if err != nil {
 		return nil, fmt.Errorf("recorder: manifest: %w", err)
 	}
-	b = append(b, '\n')
-	at := bytes.LastIndex(b, []byte(signatureLine))
-	rest := b[at+len(signatureLine)+1:] // after the closing quote
-	signed := append(b[:at:at], rest...)
-	signature := base64.StdEncoding.EncodeToString(node.Sign(signed))
-	out := append(b[:at:at], signatureLine...)
-	return append(append(append(out, signature...), '"'), rest...), nil
+	return b, nil
 }
 
 // ParseManifest parses a stored manifest and checks that it fits together, and
@@ -84,26 +73,29 @@ func ParseManifest(b []byte, trusted ...ed25519.PublicKey) (*Manifest, error) {
 	return m, nil
 }
 
+// Signer returns the key by which a stored manifest says that it is signed, and
+// when its take began. It verifies neither.
+func Signer(manifest []byte) (node ed25519.PublicKey, started time.Time, err error) {
+	m, _, _, err := parseManifest(manifest)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	node, err = base64.StdEncoding.DecodeString(m.Node)
+	if err != nil || len(node) != ed25519.PublicKeySize {
+		return nil, time.Time{}, fmt.Errorf("%w: node is no key", ErrManifest)
+	}
+	return node, m.Started, nil
+}
+
 func parseManifest(b []byte) (m *Manifest, signed, signature []byte, err error) {
-	before, after, ok := bytes.Cut(b, []byte(signatureLine))
-	line, rest, _ := bytes.Cut(after, []byte("\"\n"))
-	if !ok || string(rest) != "}\n" {
-		return nil, nil, nil, fmt.Errorf("%w: no signature on its last line", ErrManifest)
-	}
-	signature, err = base64.StdEncoding.Strict().DecodeString(string(line))
-	if err != nil || strings.ContainsAny(string(line), "\r\n") {
-		return nil, nil, nil, fmt.Errorf("%w: signature is not base64", ErrManifest)
-	}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
 	m = new(Manifest)
-	if err := dec.Decode(m); err != nil {
+	if signed, signature, err = seal.ReadDocument(b, m); err != nil {
 		return nil, nil, nil, fmt.Errorf("%w: %w", ErrManifest, err)
 	}
 	if err := m.check(); err != nil {
 		return nil, nil, nil, err
 	}
-	return m, append(before[:len(before):len(before)], "\n}\n"...), signature, nil
+	return m, signed, signature, nil
 }
 
 // check holds what the manifest says against itself.

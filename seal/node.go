@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // ErrSignature means that a signature is not that of any key we trust.
@@ -21,7 +22,15 @@ var ErrSignature = errors.New("seal: signature does not verify")
 type Node struct {
 	spool Identity
 	sign  ed25519.PrivateKey
+	made  time.Time
+	dir   string
 }
+
+// The files of a node's signing key.
+const (
+	nodePrivate = "node.pem"
+	nodePublic  = "node.pub.pem"
+)
 
 // OpenNode reads the keys in dir, spool.agekey and node.pem (PKCS #8, as
 // openssl reads it), and makes those that are not there. The public half of
@@ -34,12 +43,16 @@ func OpenNode(dir string) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	sign, err := ensureSigningKey(filepath.Join(dir, "node.pem"))
+	sign, err := ensureSigningKey(filepath.Join(dir, nodePrivate))
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{spool: spool, sign: sign}
-	public := filepath.Join(dir, "node.pub.pem")
+	info, err := os.Stat(filepath.Join(dir, nodePrivate))
+	if err != nil {
+		return nil, fmt.Errorf("seal: signing key: %w", err)
+	}
+	n := &Node{spool: spool, sign: sign, made: info.ModTime(), dir: dir}
+	public := filepath.Join(dir, nodePublic)
 	if _, err := os.Stat(public); errors.Is(err, fs.ErrNotExist) {
 		b, err := MarshalPublicKey(n.PublicKey())
 		if err != nil {
@@ -57,6 +70,9 @@ func (n *Node) Identity() Identity { return n.spool }
 
 // PublicKey returns the key that verifies this node's signatures.
 func (n *Node) PublicKey() ed25519.PublicKey { return n.sign.Public().(ed25519.PublicKey) }
+
+// Made returns when the signing key was made, as far as its file tells.
+func (n *Node) Made() time.Time { return n.made }
 
 // Sign signs message: pure Ed25519, as of "openssl pkeyutl -sign -rawin".
 func (n *Node) Sign(message []byte) []byte { return ed25519.Sign(n.sign, message) }
@@ -97,23 +113,30 @@ func ParsePublicKey(b []byte) (ed25519.PublicKey, error) {
 	return nil, fmt.Errorf("seal: public key is a %T, not Ed25519", key)
 }
 
+// ensureSigningKey reads the signing key in the file at path, or makes one and
+// writes it there.
 func ensureSigningKey(path string) (ed25519.PrivateKey, error) {
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		_, key, err := ed25519.GenerateKey(rand.Reader)
-		if err != nil {
-			return nil, fmt.Errorf("seal: generate signing key: %w", err)
-		}
-		der, err := x509.MarshalPKCS8PrivateKey(key)
-		if err != nil {
-			return nil, fmt.Errorf("seal: signing key: %w", err)
-		}
-		err = writeSecret(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-		if errors.Is(err, fs.ErrExist) {
-			return ensureSigningKey(path) // another process was first
-		}
+	key, err := signingKey(path)
+	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
+	if _, key, err = ed25519.GenerateKey(rand.Reader); err != nil {
+		return nil, fmt.Errorf("seal: generate signing key: %w", err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("seal: signing key: %w", err)
+	}
+	err = writeSecret(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	if errors.Is(err, fs.ErrExist) {
+		return signingKey(path) // another process was first
+	}
+	return key, err
+}
+
+// signingKey reads the signing key in the file at path.
+func signingKey(path string) (ed25519.PrivateKey, error) {
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("seal: signing key: %w", err)
 	}

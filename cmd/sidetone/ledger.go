@@ -10,10 +10,10 @@ import (
 )
 
 func ledgerCommand(g *global) *cobra.Command {
-	var keys []string
+	var trust app.TrustOptions
 	verify := &cobra.Command{Use: "verify", Short: "Check the chains, signatures and calls of the ledger, and name the first row that is wrong", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return verifyLedger(cmd, g, keys) }}
-	verify.Flags().StringArrayVar(&keys, "key", nil, "file of another node's public key (PEM); may be given several times")
+		RunE: func(cmd *cobra.Command, _ []string) error { return verifyLedger(cmd, g, trust) }}
+	trustFlags(verify, &trust)
 	var call, dir string
 	export := &cobra.Command{Use: "export", Short: "Write what proves the rows of a call and what the caller was told, to be checked without Sidetone", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -32,9 +32,15 @@ func ledgerCommand(g *global) *cobra.Command {
 	return ledger
 }
 
-func verifyLedger(cmd *cobra.Command, g *global, keys []string) error {
+// trustFlags let a command trust more than this machine's keys.
+func trustFlags(c *cobra.Command, o *app.TrustOptions) {
+	c.Flags().StringArrayVar(&o.Keys, "key", nil, "file of another node's public key (PEM); may be given several times")
+	c.Flags().StringArrayVar(&o.Operators, "operator", nil, "file of an operator's public key (PEM), by which nodes are certified, in place of this machine's keys")
+}
+
+func verifyLedger(cmd *cobra.Command, g *global, trust app.TrustOptions) error {
 	return withEvidence(cmd, g, false, func(e *app.Evidence) error {
-		c, err := e.Verify(cmd.Context(), keys)
+		c, err := e.Verify(cmd.Context(), trust)
 		if err != nil || g.json {
 			return orJSON(c, err)
 		}

@@ -173,7 +173,7 @@ func (g *gateway) provenCalls(t testing.TB) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := evidence.Verify(t.Context(), nil); errors.Join(err, evidence.Close()) != nil {
+	if _, err := evidence.Verify(t.Context(), app.TrustOptions{}); errors.Join(err, evidence.Close()) != nil {
 		t.Errorf("the ledger: %v", err)
 	}
 	calls, err := r.Calls(t.Context(), app.Query{Limit: 1000})

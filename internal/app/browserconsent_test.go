@@ -360,7 +360,7 @@ func keptOfGuests(t *testing.T, c *booth) {
 	}
 	if evidence, err := app.OpenEvidence(t.Context(), c.gateway.config, false); err != nil {
 		t.Error(err)
-	} else if _, err := evidence.Verify(t.Context(), nil); errors.Join(err, evidence.Close()) != nil {
+	} else if _, err := evidence.Verify(t.Context(), app.TrustOptions{}); errors.Join(err, evidence.Close()) != nil {
 		t.Errorf("the ledger: %v", err)
 	}
 }

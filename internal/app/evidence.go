@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 
 	"sidetone/configs"
 	"sidetone/consent"
+	"sidetone/recorder"
 	"sidetone/seal"
 	"sidetone/store"
 )
@@ -40,9 +40,10 @@ type Checked struct {
 // check verifies the chains and signatures of a ledger, and then that the rows of
 // each call can have come about by the rules. The error names the first row that
 // is wrong.
-func check(ctx context.Context, l *store.Ledger, trusted []ed25519.PublicKey) (c Checked, err error) {
+func check(ctx context.Context, l *store.Ledger, t *trust) (c Checked, err error) {
+	trusted, unknown := t.signers(ctx, l)
 	if c.Verified, err = l.Verify(ctx, trusted); err != nil {
-		return c, err
+		return c, errors.Join(err, unknown)
 	}
 	err = l.EachCall(ctx, func(call string, rows []store.Row) error {
 		c.Calls++
@@ -80,15 +81,11 @@ func (a *App) openChecks(context.Context, Options) error {
 	failures := prometheus.NewCounter(prometheus.CounterOpts{Name: "sidetone_ledger_verify_failures_total",
 		Help: "Checks of the ledger that found something wrong; must stay 0."})
 	a.registry.MustRegister(failures)
-	trusted, err := trustedKeys(a.config, nil)
-	if err != nil {
-		return err
-	}
 	a.background("ledger checks", func(ctx context.Context) error {
 		again := time.NewTicker(checkEvery)
 		defer again.Stop()
 		for {
-			checked, err := check(ctx, a.ledger, trusted)
+			checked, err := check(ctx, a.ledger, a.trust)
 			switch {
 			case err == nil:
 				a.log.Debug("ledger checked", "rows", checked.Rows, "calls", checked.Calls)
@@ -106,31 +103,22 @@ func (a *App) openChecks(context.Context, Options) error {
 	return nil
 }
 
-// trustedKeys are the keys of this node and of those in files, as PEM.
-func trustedKeys(c *configs.Config, files []string) (keys []ed25519.PublicKey, err error) {
-	own := filepath.Join(NodeDir(c), "node.pub.pem")
-	for _, path := range append([]string{own}, files...) {
-		data, err := os.ReadFile(path)
-		if errors.Is(err, os.ErrNotExist) && path == own && len(files) > 0 {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("app: key of a node: %w", err)
-		}
-		key, err := seal.ParsePublicKey(data)
-		if err != nil {
-			return nil, fmt.Errorf("app: %s: %w", path, err)
-		}
-		keys = append(keys, key)
-	}
-	return keys, nil
-}
-
 // Evidence is a ledger that is checked or handed out: for the command line,
 // beside a running gateway or without one.
 type Evidence struct {
 	config *configs.Config
 	ledger *store.Ledger
+	s3     *store.S3Options // nil: the configured bucket, opened when a certificate is asked for
+	opened *Objects
+}
+
+// OpenEvidenceIn is OpenEvidence with an object store that the caller has opened.
+func OpenEvidenceIn(ctx context.Context, c *configs.Config, s3 store.S3Options) (*Evidence, error) {
+	e, err := OpenEvidence(ctx, c, false)
+	if err == nil {
+		e.s3 = &s3
+	}
+	return e, err
 }
 
 // OpenEvidence opens the ledger of a configuration. With sign, rows that no
@@ -151,20 +139,38 @@ func OpenEvidence(ctx context.Context, c *configs.Config, sign bool) (*Evidence,
 	if err != nil {
 		return nil, err
 	}
-	return &Evidence{c, l}, nil
+	return &Evidence{config: c, ledger: l}, nil
 }
 
 // Close closes the ledger.
-func (e *Evidence) Close() error { return e.ledger.Close() }
+func (e *Evidence) Close() error {
+	err := e.ledger.Close()
+	if e.opened != nil {
+		err = errors.Join(err, e.opened.Close())
+	}
+	return err
+}
 
-// Verify checks the whole ledger, trusting this node's key and those in the named
-// PEM files.
-func (e *Evidence) Verify(ctx context.Context, keys []string) (Checked, error) {
-	trusted, err := trustedKeys(e.config, keys)
+// Verify checks the whole ledger. It trusts this node's key, those that are named,
+// and the nodes that the operator has certified.
+func (e *Evidence) Verify(ctx context.Context, o TrustOptions) (Checked, error) {
+	t, err := newTrust(e.config, o, e.certificates)
 	if err != nil {
 		return Checked{}, err
 	}
-	return check(ctx, e.ledger, trusted)
+	return check(ctx, e.ledger, t)
+}
+
+// certificates opens the bucket, in which the certificates of nodes are.
+func (e *Evidence) certificates(ctx context.Context) (recorder.Getter, error) {
+	if e.s3 == nil {
+		opened, err := OpenObjects(ctx, e.config)
+		if err != nil {
+			return nil, err
+		}
+		e.opened, e.s3 = opened, &opened.S3
+	}
+	return store.OpenS3(ctx, *e.s3)
 }
 
 // Export writes what proves the rows of a call, and what the caller was told, into

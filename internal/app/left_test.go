@@ -63,7 +63,7 @@ func (x *exchange) inspect(t *testing.T, all []*left) {
 		t.Fatal(err)
 	}
 	defer evidence.Close()
-	if checked, err := evidence.Verify(t.Context(), nil); err != nil {
+	if checked, err := evidence.Verify(t.Context(), app.TrustOptions{}); err != nil {
 		t.Errorf("the ledger, of %d rows: %v", checked.Rows, err)
 	}
 	bucket, err := store.OpenS3(t.Context(), x.s3)

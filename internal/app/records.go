@@ -207,11 +207,20 @@ func (r *Records) take(ctx context.Context, call, take, identity string) (*recor
 	if err != nil {
 		return nil, err
 	}
-	recording, err := openTake(ctx, r.config, r.objects, keys, c.ID, take)
+	t, err := r.trust(TrustOptions{})
+	if err != nil {
+		return nil, err
+	}
+	recording, err := t.open(ctx, recorder.OpenOptions{From: r.objects, Keys: keys, Call: c.ID, Take: take})
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fmt.Errorf("call %s has no stored take %s (consent %s, recording %s): %w", c.ID, take, c.Consent, c.Recording, err)
 	}
 	return recording, err
+}
+
+// trust knows whose signatures count here.
+func (r *Records) trust(o TrustOptions) (*trust, error) {
+	return newTrust(r.config, o, func(context.Context) (recorder.Getter, error) { return r.objects, nil })
 }
 
 // unwrapper returns the keys of an identity file, or the operator's.

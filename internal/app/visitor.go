@@ -1,17 +1,11 @@
 package app
 
 import (
-	"context"
-	"crypto/ed25519"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 
-	"sidetone/configs"
 	"sidetone/consent"
 	"sidetone/media"
 	"sidetone/recorder"
@@ -50,7 +44,7 @@ var unreadable = webrtc.Refusal{Status: http.StatusInternalServerError, Code: "u
 
 // hear answers with a stored take.
 func (a *App) hear(w http.ResponseWriter, r *http.Request, id, take string) *webrtc.Refusal {
-	recording, err := openTake(r.Context(), a.config, a.objects, a.keys, id, take)
+	recording, err := a.trust.open(r.Context(), recorder.OpenOptions{From: a.objects, Keys: a.keys, Call: id, Take: take})
 	if err == nil {
 		_, err = recording.Identity(r.Context(), seal.Audio)
 	}
@@ -90,17 +84,4 @@ func (b *beyond) Write(p []byte) (int, error) {
 	b.skip -= n
 	written, err := b.w.Write(p[n:])
 	return n + written, err
-}
-
-// openTake opens a stored take of a call, signed by this node.
-func openTake(ctx context.Context, c *configs.Config, from recorder.Getter, keys recorder.Unwrapper, call, take string) (*recorder.Recording, error) {
-	public, err := os.ReadFile(filepath.Join(NodeDir(c), "node.pub.pem"))
-	if err != nil {
-		return nil, fmt.Errorf("app: node's public key: %w", err)
-	}
-	node, err := seal.ParsePublicKey(public)
-	if err != nil {
-		return nil, err
-	}
-	return recorder.Open(ctx, recorder.OpenOptions{From: from, Keys: keys, Trusted: []ed25519.PublicKey{node}, Call: call, Take: take})
 }
