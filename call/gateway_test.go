@@ -62,6 +62,7 @@ type options struct {
 	beep    []int16
 	handOn  string
 
+	over      func(telephony.Leg) telephony.Leg // the leg, made worse
 	colleague func(agent string, standing consent.Terms) (call.Persona, error)
 }
 
@@ -156,6 +157,9 @@ func (g *gateway) serve(ctx context.Context, leg *twilio.Leg) {
 	var line telephony.Leg = leg
 	if g.o.screen != nil {
 		line = g.o.screen.over(leg)
+	}
+	if g.o.over != nil {
+		line = g.o.over(line)
 	}
 	settings := dialog.DefaultSettings("en")
 	if g.o.set != nil {

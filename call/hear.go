@@ -14,7 +14,9 @@ import (
 
 // Limits of hearing.
 const (
-	quietAfter = media.FrameTicks * 5   // without a frame, the detector hears silence
+	stallAfter = media.FrameTicks * 20  // without a frame, the detector hears silence: frames that come later it would ignore
+	quietEvery = media.FrameTicks * 5   // so often, then
+	farAway    = media.FrameTicks * 5   // the first frame is so late
 	echoAlike  = 0.75                   // correlation from which on it is our own voice
 	echoBelow  = 10                     // dB below our voice: a person is louder
 	echoLooks  = 3                      // frames between two looks at a suspected echo
@@ -39,7 +41,7 @@ type hearing struct {
 // hear takes a frame of the caller: the clock, the detector, then the gate.
 func (c *Call) hear(f media.Frame) {
 	now := time.Now()
-	if c.heard.newest == 0 && c.clock.Tick(now)-f.End() > quietAfter {
+	if c.heard.newest == 0 && c.clock.Tick(now)-f.End() > farAway {
 		c.clock.Reanchor() // the far end is far away: its clock began later
 	}
 	c.clock.Observe(f.End(), now)
@@ -76,7 +78,7 @@ func (c *Call) admit(f media.Frame) {
 
 // listen lets the detector hear silence when nothing has arrived for a while.
 func (c *Call) listen(at media.Tick) {
-	if at-c.heard.quiet < quietAfter {
+	if at-c.heard.newest < stallAfter || at-c.heard.quiet < quietEvery {
 		return
 	}
 	c.heard.quiet = at

@@ -1,6 +1,10 @@
 package call_test
 
 import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -8,6 +12,7 @@ import (
 	"sidetone/consent"
 	"sidetone/internal/sim"
 	"sidetone/media"
+	"sidetone/telephony"
 	"sidetone/transcribe/vad"
 )
 
@@ -57,6 +62,60 @@ func TestPauseOfTheMachineEndsNoCall(t *testing.T) {
 		}
 		if len(doze.made) > 0 {
 			t.Errorf("what the caller said was taken for silence up to %v", doze.made[0].Duration())
+		}
+	})
+}
+
+// bursty is a leg on a line that stands still for 300 ms of each second: the frames
+// of that time come at once, after it.
+type bursty struct {
+	telephony.Leg
+	frames chan media.Frame
+}
+
+func (b *bursty) Recv() <-chan media.Frame { return b.frames }
+
+func (b *bursty) Run(ctx context.Context) error {
+	var pump sync.WaitGroup
+	defer pump.Wait()
+	pump.Go(func() {
+		defer close(b.frames)
+		for f := range b.Leg.Recv() {
+			if f.At%media.TickRate < media.FrameTicks {
+				time.Sleep(300 * time.Millisecond)
+			}
+			select {
+			case b.frames <- f:
+			default: // there is room for all that a call leaves unread
+			}
+		}
+	})
+	return b.Leg.Run(ctx)
+}
+
+// TestLateFramesAreHeard has the caller speak over a line that stalls: the detector
+// hears all of it, and none of it is taken for silence.
+func TestLateFramesAreHeard(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var doze *dozing
+		engine := &engine{wait: 100 * time.Millisecond}
+		g := newGateway(t, options{mode: consent.NoticeMode, message: notice(), speaker: tones{wait: 50 * time.Millisecond},
+			engine: engine, replier: &replies{each: []string{"440Hz", "500Hz"}},
+			over: func(l telephony.Leg) telephony.Leg { return &bursty{l, make(chan media.Frame, 64)} },
+			voices: func(rate int, o vad.Options) (vad.Detector, error) {
+				d, err := vad.NewEnergy(rate, o)
+				doze = &dozing{Detector: d, next: media.TickRate * 3600}
+				return doze, err
+			}})
+		c := g.dial()
+		until(t, c, 6*time.Second)
+		c.Say(media.Tone(8000, 1200, 3*time.Second, -10))
+		g.end(c)
+		if len(doze.made) > 0 {
+			t.Errorf("what the caller said was taken for silence up to %v", doze.made[0].Duration())
+		}
+		if got := texts(g.recording().turns); !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "caller: heard 3") }) {
+			t.Errorf("the transcript is %q, want one turn of three seconds", got)
 		}
 	})
 }
