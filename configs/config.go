@@ -46,6 +46,7 @@ type Server struct {
 	TLSCertFile    string   `yaml:"tls_cert_file"`
 	TLSKeyFile     string   `yaml:"tls_key_file"`
 	TrustedProxies []string `yaml:"trusted_proxies"` // addresses or prefixes
+	LinkLife       Duration `yaml:"link_life"`       // the longest; 0: no links
 	Drain          Duration `yaml:"drain"`
 	DrainUpload    Duration `yaml:"drain_upload"`
 }
@@ -174,6 +175,7 @@ func Default() *Config {
 		Server: Server{
 			Listen:      ":8080",
 			AdminListen: "127.0.0.1:8081",
+			LinkLife:    Duration(time.Hour),
 			Drain:       Duration(5 * time.Minute),
 			DrainUpload: Duration(30 * time.Second),
 		},

@@ -73,6 +73,7 @@ func (c *Config) validateServer(f *faults) {
 		f.check(errPrefix == nil || errAddr == nil, fmt.Sprintf("server.trusted_proxies[%d]", i),
 			"must be an IP address or a prefix such as 10.0.0.0/8")
 	}
+	f.check(s.LinkLife >= 0, "server.link_life", "must not be negative")
 	f.check(s.Drain >= 0, "server.drain", "must not be negative")
 	f.check(s.DrainUpload >= 0, "server.drain_upload", "must not be negative")
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sidetone/media"
+	"sidetone/seal"
 )
 
 // ErrTooLong means audio that does not fit into one WAV file with a length in
@@ -122,14 +123,38 @@ func (r *Reader) ETag(c Channels) string {
 	return `"` + hex.EncodeToString(sum[:16]) + `"`
 }
 
-// segment returns the content of the segment at index i of the manifest.
-func (r *Reader) segment(ctx context.Context, i int) ([]byte, error) {
+// Check returns nil when the key of the audio is in the store now, and opens. Who
+// erases a take removes that key first, so that a Reader which was opened before
+// learns of it here.
+func (r *Reader) Check(ctx context.Context) error {
+	if err := r.take(ctx); err != nil {
+		return err
+	}
+	defer r.leave()
+	again := Recording{OpenOptions: r.recording.OpenOptions, manifest: r.recording.manifest, keys: make(map[seal.Class]seal.Identity)}
+	_, err := again.Identity(ctx, seal.Audio)
+	r.recording.keys = again.keys
+	return err
+}
+
+// take waits for its turn, until leave.
+func (r *Reader) take(ctx context.Context) error {
 	select {
 	case r.turn <- struct{}{}:
+		return nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("recorder: read: %w", ctx.Err())
+		return fmt.Errorf("recorder: read: %w", ctx.Err())
 	}
-	defer func() { <-r.turn }()
+}
+
+func (r *Reader) leave() { <-r.turn }
+
+// segment returns the content of the segment at index i of the manifest.
+func (r *Reader) segment(ctx context.Context, i int) ([]byte, error) {
+	if err := r.take(ctx); err != nil {
+		return nil, err
+	}
+	defer r.leave()
 	g := r.recording.manifest.Segments[i]
 	at := slices.IndexFunc(r.kept, func(k keptSegment) bool { return k.seq == g.Seq })
 	if at >= 0 {

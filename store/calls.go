@@ -44,12 +44,13 @@ type End struct {
 
 // Filter selects calls, newest first. Its zero value selects the newest 50.
 type Filter struct {
-	Agent, Kind, Outcome, Recording, Subject string // empty: any
+	Agent, Kind, Outcome, Consent, Recording, Subject string // empty: any
 
-	Since, Until time.Time // of the start: at or after, before; zero: any
-	Live         bool      // only calls that have not ended
-	Before       string    // only calls that come after this id in the list, for paging
-	Limit        int       // default 50, at most 1000
+	Since, Until      time.Time     // of the start: at or after, before; zero: any
+	Shortest, Longest time.Duration // of calls that have ended; 0: any
+	Live              bool          // only calls that have not ended
+	Before            string        // only calls that come after this id in the list, for paging
+	Limit             int           // default 50, at most 1000
 }
 
 const (
@@ -187,7 +188,7 @@ func (f Filter) where() (clause string, args []any) {
 	}
 	for _, column := range []struct{ name, value string }{
 		{"agent", f.Agent}, {"kind", f.Kind}, {"outcome", f.Outcome},
-		{"recording", f.Recording}, {"subject", f.Subject},
+		{"consent", f.Consent}, {"recording", f.Recording}, {"subject", f.Subject},
 	} {
 		if column.value != "" {
 			add(column.name+" = $%d", column.value)
@@ -198,6 +199,12 @@ func (f Filter) where() (clause string, args []any) {
 	}
 	if !f.Until.IsZero() {
 		add("started_at < $%d", f.Until.UnixMilli())
+	}
+	if f.Shortest > 0 {
+		add("duration_ms >= $%d", f.Shortest.Milliseconds())
+	}
+	if f.Longest > 0 {
+		add("duration_ms <= $%d", f.Longest.Milliseconds())
 	}
 	if f.Before != "" {
 		add("(started_at, id) < (select started_at, id from calls where id = $%d)", f.Before)

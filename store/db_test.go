@@ -153,13 +153,13 @@ func testCallsAreFiltered(t *testing.T, location string) {
 	for i := range 120 {
 		c := Call{ID: fmt.Sprintf("c%03d", i), Agent: "interview", Kind: "phone", Direction: "inbound", Started: began.Add(time.Duration(i/2) * time.Second)}
 		if i%2 == 1 {
-			c.Agent, c.Kind, c.Subject, c.Recording = "support", "web", "s1", "stored"
+			c.Agent, c.Kind, c.Subject, c.Recording, c.Consent = "support", "web", "s1", "stored", "granted"
 		}
 		if err := d.InsertCall(ctx, c); err != nil {
 			t.Fatal(err)
 		}
 		if i >= 3 {
-			if err := d.FinishCall(ctx, c.ID, End{At: c.Started, Outcome: "completed"}); err != nil {
+			if err := d.FinishCall(ctx, c.ID, End{At: c.Started, Duration: time.Duration(i) * time.Second, Outcome: "completed"}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -194,6 +194,11 @@ func testCallsAreFiltered(t *testing.T, location string) {
 		{Filter{Since: began.Add(59 * time.Second)}, "c119 c118"},
 		{Filter{Until: began.Add(time.Second)}, "c001 c000"},
 		{Filter{Since: began.Add(time.Second), Until: began.Add(2 * time.Second)}, "c003 c002"},
+		{Filter{Consent: "granted", Limit: 1}, "c119"},
+		{Filter{Consent: "refused"}, ""},
+		{Filter{Shortest: 118 * time.Second}, "c119 c118"},
+		{Filter{Longest: 4 * time.Second}, "c004 c003"}, // the others live
+		{Filter{Shortest: 5 * time.Second, Longest: 6 * time.Second, Consent: "granted"}, "c005"},
 		{Filter{Before: "c003"}, "c002 c001 c000"}, // c002 began with c003
 		{Filter{Before: "c000"}, ""},
 		{Filter{Before: "unknown"}, ""},

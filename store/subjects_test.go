@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"errors"
 	"sync"
 	"testing"
 )
@@ -40,6 +41,14 @@ func testSubject(t *testing.T, location string) {
 	}
 	if len(seen) != 4 {
 		t.Errorf("%d ids of 4 callers", len(seen))
+	}
+	for lookup, of := range ids {
+		if id, err := nodes[1].KnownSubject(t.Context(), []byte(lookup)); err != nil || !of[id] {
+			t.Errorf("caller %x is known as %q, error %v", lookup[0], id, err)
+		}
+	}
+	if id, err := nodes[0].KnownSubject(t.Context(), bytes.Repeat([]byte{9}, 32)); !errors.Is(err, ErrNotFound) {
+		t.Errorf("one who never called is known as %q, error %v", id, err)
 	}
 	if _, err := nodes[0].Subject(t.Context(), []byte("+14155550100")); err == nil {
 		t.Error("a number was taken for a keyed hash")

@@ -18,7 +18,14 @@ func callsCommand(g *global) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return listCalls(cmd, g, query) }}
 	list.Flags().StringVar(&query.Agent, "agent", "", "only calls of this agent")
 	list.Flags().StringVar(&query.Outcome, "outcome", "", "only calls with this outcome")
+	list.Flags().StringVar(&query.Consent, "consent", "", "only calls with this consent")
 	list.Flags().StringVar(&query.Recording, "recording", "", "only calls whose recording is in this state")
+	list.Flags().StringVar(&query.Caller, "caller", "", "only calls from this number, such as +12125550123")
+	list.Flags().StringVar(&query.From, "from", "", "only calls that began at this time or later: 2026-11-22, or with a time as 2026-11-22T09:00:00Z")
+	list.Flags().StringVar(&query.To, "to", "", "only calls that began before this time")
+	list.Flags().DurationVar(&query.Shortest, "min", 0, "only calls of at least this length, such as 30s")
+	list.Flags().DurationVar(&query.Longest, "max", 0, "only calls of at most this length")
+	list.Flags().StringVar(&query.Before, "before", "", "only calls that come after this one in the list, for more")
 	list.Flags().IntVar(&query.Limit, "limit", 20, "at most this many")
 	show := &cobra.Command{Use: "show CALL", Short: "Show one call and its rows of proof", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return showCall(cmd, g, args[0]) }}

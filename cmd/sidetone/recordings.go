@@ -43,13 +43,16 @@ func recordingsCommand(g *global) *cobra.Command {
 	get.Flags().StringVarP(&out, "output", "o", "call.wav", "WAV file to write; - for standard output")
 	transcript.Flags().StringVarP(&out, "output", "o", "-", "file to write; - for standard output")
 	transcript.Flags().StringVar(&format, "format", "text", "text, json or vtt")
-	for _, c := range []*cobra.Command{get, transcript} {
-		c.Flags().StringVar(&take, "take", "t1", "which take of the call")
-		c.Flags().StringVarP(&identity, "identity", "i", "", "age identity file; by default the operator's keys in keys.dir")
-	}
 	recordings := &cobra.Command{Use: "recordings", Short: "Read recordings back"}
-	recordings.AddCommand(get, transcript)
+	recordings.AddCommand(withTake(get, &take, &identity), withTake(transcript, &take, &identity), playCommand(g))
 	return recordings
+}
+
+// withTake gives a command the flags that say what to open, and with which keys.
+func withTake(c *cobra.Command, take, identity *string) *cobra.Command {
+	c.Flags().StringVar(take, "take", "t1", "which take of the call")
+	c.Flags().StringVarP(identity, "identity", "i", "", "age identity file; by default the operator's keys in keys.dir")
+	return c
 }
 
 // writeTo runs write on a file that appears only when it is whole, or on

@@ -62,6 +62,10 @@ type App struct {
 	pool        *seal.Pool
 	spool       *recorder.Spool
 	trust       *trust
+	recordings  *recorder.Metrics
+	readers     *readers
+	accesses    *accesses
+	links       links
 	speech      *Speech
 	voices      map[string]dialog.Speaker // opened, by name
 	ttsMetrics  *tts.Metrics              // nil with engines that were given
@@ -116,7 +120,7 @@ func (a *App) onStop(name string, do func(context.Context) error) {
 // open is the wiring, in the order in which the parts need each other.
 func (a *App) open(ctx context.Context, o Options) error {
 	for _, open := range []func(context.Context, Options) error{
-		a.openSockets, a.openMetrics, a.openStores, a.openKeys, a.openTrust, a.openRecorder, a.openPolicy, a.openSpeech, a.openChat, a.openAgents,
+		a.openSockets, a.openMetrics, a.openStores, a.openKeys, a.openTrust, a.openReaders, a.openRecorder, a.openPolicy, a.openSpeech, a.openChat, a.openAgents,
 		a.openChecks, a.openPhone, a.openWeb, a.openRoutes,
 	} {
 		if err := open(ctx, o); err != nil {

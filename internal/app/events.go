@@ -2,6 +2,7 @@ package app
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -89,11 +90,11 @@ func (h *hub) unsubscribe(sub chan Event) {
 	}
 }
 
-// ServeHTTP streams events as server-sent events; ?carrier_id= keeps those of
-// one call only.
-func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	sub := h.subscribe()
-	defer h.unsubscribe(sub)
+// follow streams events as server-sent events; ?carrier_id= keeps those of one
+// call only. Words are shown once there is a row of that.
+func (a *App) follow(w http.ResponseWriter, r *http.Request) {
+	sub := a.events.subscribe()
+	defer a.events.unsubscribe(sub)
 	control := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
@@ -113,6 +114,10 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			if only != "" && e.CarrierID != only {
 				continue
 			}
+			if err := a.noteWords(r.Context(), e); err != nil {
+				a.log.Error("words of a call are not shown", "call", e.Call, "err", err)
+				continue
+			}
 			data, err := json.Marshal(e)
 			if err != nil {
 				return
@@ -128,4 +133,12 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// noteWords has it noted that a call's words are shown, if an event has any.
+func (a *App) noteWords(ctx context.Context, e Event) error {
+	if e.Turn == nil && e.Answer == nil {
+		return nil
+	}
+	return a.accesses.note(ctx, access{call: e.Call, What: theLiveText, By: byOperator})
 }

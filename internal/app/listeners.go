@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -66,6 +65,10 @@ func (a *App) openRoutes(context.Context, Options) error {
 		operator.Handle(pattern, handler)
 	}
 	a.operator = a.server(a.guard(operator))
+	// Who follows the events, or listens, would hold up the end.
+	serving, end := context.WithCancel(a.ctx)
+	a.operator.BaseContext = func(net.Listener) context.Context { return serving }
+	a.operator.RegisterOnShutdown(end)
 	a.onStop("public listener", a.public.Shutdown)
 	return nil
 }
@@ -134,7 +137,11 @@ func (a *App) operatorRoutes() map[string]http.Handler {
 		"GET /readyz":            http.HandlerFunc(a.ready),
 		"GET /api/v1/calls":      http.HandlerFunc(a.listCalls),
 		"GET /api/v1/calls/{id}": http.HandlerFunc(a.showCall),
-		"GET /api/v1/events":     a.events,
+		"GET /api/v1/events":     http.HandlerFunc(a.follow),
+
+		"GET /api/v1/calls/{id}/recording":  http.HandlerFunc(a.hearing),
+		"GET /api/v1/calls/{id}/transcript": http.HandlerFunc(a.reading),
+		"POST /api/v1/calls/{id}/links":     http.HandlerFunc(a.makeLink),
 
 		"POST /api/v1/calls/{id}/commands": http.HandlerFunc(a.commandCall),
 
@@ -143,13 +150,18 @@ func (a *App) operatorRoutes() map[string]http.Handler {
 }
 
 // guard lets in who has the token, speaks to us by our own name and comes from
-// no other site. /livez and /readyz need no token.
+// no other site. /livez and /readyz need no token; a link lets in to what it is
+// for, and a request with one to nothing else.
 func (a *App) guard(next http.Handler) http.Handler {
 	token := string(a.config.Server.AdminToken)
 	next = http.NewCrossOriginProtection().Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !a.ownName(r.Host) {
 			http.Error(w, "unknown host", http.StatusMisdirectedRequest)
+			return
+		}
+		if r.URL.Query().Has("link") {
+			a.byLinkOnly(w, r, next)
 			return
 		}
 		open := r.URL.Path == "/livez" || r.URL.Path == "/readyz"
@@ -201,22 +213,6 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "ok")
 }
 
-// listCalls answers the newest calls; the query holds the filter.
-func (a *App) listCalls(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	f := store.Filter{Agent: q.Get("agent"), Outcome: q.Get("outcome"), Recording: q.Get("recording"), Before: q.Get("before"), Live: q.Has("live")}
-	if limit := q.Get("limit"); limit != "" {
-		n, err := strconv.Atoi(limit)
-		if err != nil || n < 1 {
-			http.Error(w, "limit must be a positive number", http.StatusBadRequest)
-			return
-		}
-		f.Limit = n
-	}
-	calls, err := a.db.Calls(r.Context(), f)
-	a.answer(w, map[string]any{"calls": slices.Clip(calls)}, err)
-}
-
 func (a *App) showCall(w http.ResponseWriter, r *http.Request) {
 	c, err := a.db.Call(r.Context(), r.PathValue("id"))
 	a.answer(w, c, err)
@@ -231,12 +227,18 @@ func (a *App) answer(w http.ResponseWriter, v any, err error) {
 		a.log.Error("operator request failed", "err", err)
 		http.Error(w, "internal error", http.StatusInternalServerError)
 	default:
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Cache-Control", "no-store")
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		if err := e.Encode(v); err != nil {
-			a.log.Debug("operator went away", "err", err)
-		}
+		a.answerAs(w, http.StatusOK, v)
+	}
+}
+
+// answerAs writes v as JSON.
+func (a *App) answerAs(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		a.log.Debug("operator went away", "err", err)
 	}
 }

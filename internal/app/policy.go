@@ -23,13 +23,16 @@ type policies struct {
 	lookup []byte // the key of numbers; it lies outside database and bucket
 }
 
+// lookupKey is the name of the secret with which numbers are looked up.
+const lookupKey = "lookup_key"
+
 // openPolicy reads the policy file.
 func (a *App) openPolicy(context.Context, Options) (err error) {
 	a.policy.floor = consent.Mode(a.config.Consent.Floor)
 	if a.policy.rules, err = loadRuleset(a.config); err != nil {
 		return err
 	}
-	secret, err := Secret(a.config.DataDir, "lookup_key")
+	secret, err := Secret(a.config.DataDir, lookupKey)
 	a.policy.lookup = []byte(secret)
 	return err
 }
@@ -66,7 +69,12 @@ func isNumber(text string) bool { return number.MatchString(text) }
 
 // number returns what a number is looked up by.
 func (p *policies) number(number string) []byte {
-	h := hmac.New(sha256.New, p.lookup)
+	return hashOf(p.lookup, number)
+}
+
+// hashOf is what a number is looked up by under a key.
+func hashOf(key []byte, number string) []byte {
+	h := hmac.New(sha256.New, key)
 	h.Write([]byte(number))
 	return h.Sum(nil)
 }

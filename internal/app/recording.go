@@ -21,7 +21,7 @@ func (a *App) openRecorder(ctx context.Context, _ Options) error {
 	a.spool, err = recorder.OpenSpool(recorder.SpoolOptions{
 		Dir: a.config.Recorder.SpoolDir, Node: node, Put: a.objects, Erase: a.objects, Conflict: store.ErrConflict,
 		MaxBytes: int64(a.config.Recorder.SpoolMaxBytes), Stored: a.stored, Witness: a.witness,
-		Metrics: recorder.NewMetrics(a.registry), Log: a.log,
+		Metrics: a.recordings, Log: a.log,
 	})
 	if err != nil {
 		return err

@@ -8,13 +8,13 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"sidetone/configs"
 	"sidetone/media"
 	"sidetone/recorder"
 	"sidetone/seal"
 	"sidetone/store"
-	"sidetone/transcribe"
 )
 
 // Records reads what calls have left: for the command line, beside a running
@@ -60,7 +60,12 @@ func (r *Records) open(ctx context.Context, s3 store.S3Options) (err error) {
 	if r.db, err = store.OpenDB(ctx, databaseAt(r.config)); err != nil {
 		return err
 	}
-	if r.ledger, err = store.OpenLedger(ctx, ledgerAt(r.config), store.LedgerOptions{}); err != nil {
+	node, err := seal.OpenNode(NodeDir(r.config))
+	if err != nil {
+		return err
+	}
+	// Commands that read note it in a chain of their own, and sign it.
+	if r.ledger, err = store.OpenLedger(ctx, ledgerAt(r.config), store.LedgerOptions{Sign: node.Sign, Key: node.PublicKey()}); err != nil {
 		return err
 	}
 	r.objects, err = store.OpenS3(ctx, s3)
@@ -81,15 +86,16 @@ func (r *Records) Close() (err error) {
 	return err
 }
 
-// Query selects calls; empty fields select all.
-type Query struct {
-	Agent, Outcome, Recording string
-	Limit                     int
-}
-
-// Calls returns calls, newest first.
+// Calls returns the calls that a query selects, newest first.
 func (r *Records) Calls(ctx context.Context, q Query) ([]store.Call, error) {
-	return r.db.Calls(ctx, store.Filter{Agent: q.Agent, Outcome: q.Outcome, Recording: q.Recording, Limit: q.Limit})
+	var lookup string
+	if q.Caller != "" {
+		var err error
+		if lookup, err = Secret(r.config.DataDir, lookupKey); err != nil {
+			return nil, err
+		}
+	}
+	return q.find(ctx, r.db, []byte(lookup))
 }
 
 // CallDetail is a call and its rows of proof.
@@ -162,36 +168,57 @@ func (r *Records) Recording(ctx context.Context, call, take, identity string, w 
 	info := RecordingInfo{Call: m.Call, Take: m.Take, Bytes: m.Length, Segments: len(m.Segments),
 		Seconds:  float64(m.Length-int64(m.Header)) / float64(frame*int64(m.Rate)),
 		Complete: m.Complete, Incomplete: m.Incomplete}
+	if err := r.noteAccess(ctx, theRecording, m); err != nil {
+		return info, err
+	}
 	return info, recording.WriteWAV(ctx, w)
+}
+
+// Play writes the audio of a take from a time on as a WAV file, for a player.
+func (r *Records) Play(ctx context.Context, call, take, identity string, from time.Duration, w io.Writer) error {
+	recording, err := r.take(ctx, call, take, identity)
+	if err != nil {
+		return err
+	}
+	audio, err := recording.Reader()
+	if err != nil {
+		return err
+	}
+	file, err := audio.File(ctx, recorder.Stereo)
+	if err != nil {
+		return err
+	}
+	if err := r.noteAccess(ctx, theRecording, recording.Manifest()); err != nil {
+		return err
+	}
+	file.SeekTo(from)
+	return file.WriteRest(w)
+}
+
+// noteAccess has it noted that a command reads a part of a call.
+func (r *Records) noteAccess(ctx context.Context, part what, m *recorder.Manifest) error {
+	return noteAccess(ctx, r.ledger, access{m.Call, part, m.Take, byCLI, ""})
 }
 
 // Transcript decrypts the transcript of a take and writes it as text, json or
 // vtt.
 func (r *Records) Transcript(ctx context.Context, call, take, identity, format string, w io.Writer) error {
+	write, ok := transcriptFormats[format]
+	if !ok {
+		return fmt.Errorf("app: unknown format %q: want text, json or vtt", format)
+	}
 	recording, err := r.take(ctx, call, take, identity)
 	if err != nil {
 		return err
 	}
-	lines, err := recording.Notes(ctx)
+	if err := r.noteAccess(ctx, theTranscript, recording.Manifest()); err != nil {
+		return err
+	}
+	t, err := transcriptOf(ctx, recording)
 	if err != nil {
 		return err
 	}
-	m := recording.Manifest()
-	t := transcribe.Transcript{Call: m.Call, Turns: []transcribe.Turn{}, Answers: []transcribe.Answer{}}
-	for _, l := range lines {
-		if err := t.Add(l.Kind, l.From-m.Origin, l.To-m.Origin, l.Text, l.Doc); err != nil {
-			return err
-		}
-	}
-	switch format {
-	case "json":
-		return t.WriteJSON(w)
-	case "vtt":
-		return t.WriteWebVTT(w)
-	case "text":
-		return t.WriteText(w)
-	}
-	return fmt.Errorf("app: unknown format %q: want text, json or vtt", format)
+	return write.to(&t, w)
 }
 
 // take opens a take of a call, named by its id or the carrier's.

@@ -79,6 +79,7 @@ func (a *App) destroyTake(ctx context.Context, id, take string) (queued bool, er
 		return true, err
 	}
 	a.note(a.db.SetRecording(ctx, id, recordingHeld, 0), id) // nobody gets it from now on
+	a.readers.drop(func(k keptReader) bool { return k.call == id })
 	if a.config.Consent.Hold {
 		return true, nil
 	}

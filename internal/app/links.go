@@ -1,0 +1,154 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// linkLives is how long a link works unless another time is asked for.
+const linkLives = 15 * time.Minute
+
+// links makes and checks signed links to what a call has left. A link is an HMAC
+// over the call, its expiry and a number of its own; whoever has it is let in.
+type links struct {
+	key     []byte
+	longest time.Duration // 0: none are made
+}
+
+// The reasons for which a link lets nobody in.
+var (
+	errLink        = errors.New("this is no link to this call; ask whoever gave it to you")
+	errLinkExpired = errors.New("this link has expired; ask for a new one")
+)
+
+// sign returns the code of a link.
+func (l links) sign(call, expires, number string) string {
+	h := hmac.New(sha256.New, l.key)
+	fmt.Fprintf(h, "sidetone link 1\n%s\n%s\n%s\n", call, expires, number)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// mint makes a link to a call: its text, and the number by which the ledger knows
+// it.
+func (l links) mint(call string, expires time.Time) (text, number string) {
+	var raw [8]byte
+	rand.Read(raw[:])
+	number, at := hex.EncodeToString(raw[:]), strconv.FormatInt(expires.Unix(), 10)
+	return at + "." + number + "." + l.sign(call, at, number), number
+}
+
+// check returns the number of a link to a call.
+func (l links) check(call, text string, now time.Time) (number string, err error) {
+	at, rest, _ := strings.Cut(text, ".")
+	number, code, _ := strings.Cut(rest, ".")
+	if !hmac.Equal([]byte(code), []byte(l.sign(call, at, number))) {
+		return "", errLink
+	}
+	expires, err := strconv.ParseInt(at, 10, 64)
+	if err != nil {
+		return "", errLink
+	}
+	if now.Unix() >= expires {
+		return "", errLinkExpired
+	}
+	return number, nil
+}
+
+// linked is the key of the number of the link by which a request came in.
+type linked struct{}
+
+// byLinkOf returns who reads by a request: somebody with a link, and which, or the
+// operator.
+func byLinkOf(r *http.Request) (reader, string) {
+	if number, ok := r.Context().Value(linked{}).(string); ok {
+		return byLink, number
+	}
+	return byOperator, ""
+}
+
+// linkedCall returns the call that a request for its recording or transcript names;
+// "" where it asks for something else.
+func linkedCall(r *http.Request) string {
+	rest, ok := strings.CutPrefix(r.URL.Path, "/api/v1/calls/")
+	call, part, _ := strings.Cut(rest, "/")
+	if !ok || r.Method != http.MethodGet && r.Method != http.MethodHead || part != string(theRecording) && part != string(theTranscript) {
+		return ""
+	}
+	return call
+}
+
+// byLinkOnly lets in a request with a link, and only to what the link is for.
+func (a *App) byLinkOnly(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	call := linkedCall(r)
+	number, err := a.links.check(call, r.URL.Query().Get("link"), time.Now())
+	switch {
+	case call == "":
+		http.Error(w, "a link is good for a recording and its transcript", http.StatusForbidden)
+	case errors.Is(err, errLinkExpired):
+		http.Error(w, err.Error(), http.StatusGone)
+	case err != nil:
+		http.Error(w, err.Error(), http.StatusForbidden)
+	default:
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), linked{}, number)))
+	}
+}
+
+// linkRequest is the body of a request for a link.
+type linkRequest struct {
+	Seconds int `json:"expires_in,omitempty"`
+}
+
+// Link is a link to what a call has left.
+type Link struct {
+	Recording  string    `json:"recording"` // URLs
+	Transcript string    `json:"transcript"`
+	Expires    time.Time `json:"expires"`
+	Number     string    `json:"link"` // by which rows of the ledger name it
+}
+
+// makeLink answers with links to the recording and the transcript of a call.
+func (a *App) makeLink(w http.ResponseWriter, r *http.Request) {
+	var in linkRequest
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxCommand))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&in); err != nil && !errors.Is(err, io.EOF) {
+		http.Error(w, "not understood: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	lives := time.Duration(in.Seconds) * time.Second
+	switch longest := a.links.longest; {
+	case longest == 0:
+		http.Error(w, "server.link_life is 0s: no links are made", http.StatusForbidden)
+		return
+	case in.Seconds < 0 || lives > longest || lives/time.Second != time.Duration(in.Seconds):
+		http.Error(w, fmt.Sprintf("expires_in must be 1 to %.0f seconds", longest.Seconds()), http.StatusBadRequest)
+		return
+	default:
+		lives = cmp.Or(lives, min(linkLives, longest))
+	}
+	c, err := a.db.Call(r.Context(), r.PathValue("id"))
+	if err != nil {
+		a.answer(w, nil, err)
+		return
+	}
+	link := Link{Expires: time.Now().Add(lives).Truncate(time.Second).UTC()}
+	var text string
+	text, link.Number = a.links.mint(c.ID, link.Expires)
+	u := url.URL{Scheme: "http", Host: r.Host, RawQuery: "link=" + url.QueryEscape(text)}
+	link.Recording = u.JoinPath("api/v1/calls", c.ID, string(theRecording)).String()
+	link.Transcript = u.JoinPath("api/v1/calls", c.ID, string(theTranscript)).String()
+	a.answerAs(w, http.StatusCreated, link)
+}
