@@ -160,6 +160,8 @@ type S3 struct {
 type Keys struct {
 	Dir              string   `yaml:"dir"` // never empty after Load
 	EscrowRecipients []string `yaml:"escrow_recipients"`
+	ProveEvery       Duration `yaml:"prove_every"`  // warn when a key was last proved longer ago
+	BackupsKept      Duration `yaml:"backups_kept"` // for how long backups of a private key are kept
 }
 
 // Log is what is written to standard error.
@@ -201,6 +203,7 @@ func Default() *Config {
 			OnFull:        RefuseCalls,
 		},
 		Storage: Storage{S3: S3{Region: "us-east-1", Bucket: "sidetone", PathStyle: true}},
+		Keys:    Keys{ProveEvery: Duration(90 * 24 * time.Hour), BackupsKept: Duration(30 * 24 * time.Hour)},
 		Log:     Log{Level: "info", Format: FormatText},
 	}
 }

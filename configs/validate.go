@@ -142,6 +142,8 @@ func (c *Config) validateStorage(f *faults) {
 		f.check(strings.HasPrefix(r, "age1"), fmt.Sprintf("keys.escrow_recipients[%d]", i),
 			"must be an age recipient, which begins with age1")
 	}
+	f.check(c.Keys.ProveEvery > 0, "keys.prove_every", "must be more than 0s")
+	f.check(c.Keys.BackupsKept >= 0, "keys.backups_kept", "must not be negative")
 }
 
 // warnings are what is allowed and yet seldom meant.

@@ -216,17 +216,31 @@ func (s *Spool) destroyStored(ctx context.Context, call, take string) error {
 	if s.erase == nil {
 		return errNoEraser
 	}
-	epochs, err := s.erase.Folders(ctx, "keys/")
+	// Twice: a rotation may have had the key of an older epoch in its hand, and
+	// have put it under a newer one after that was erased. It looks whether the
+	// older one is still there before it lets the newer one stay.
+	for range 2 {
+		if err := s.destroyKeys(ctx, call, take); err != nil {
+			return err
+		}
+	}
+	rec := "rec/" + call + "/" + take + "/"
+	for _, prefix := range []string{rec + "seg/", rec + "text/", MetaObject(call, take), rec} {
+		if err := s.erase.Erase(ctx, prefix); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// destroyKeys erases the wrapped keys of a take in all epochs there are.
+func (s *Spool) destroyKeys(ctx context.Context, call, take string) error {
+	epochs, err := s.erase.Folders(ctx, keysFolder)
 	if err != nil {
 		return err
 	}
-	var prefixes []string
 	for _, epoch := range epochs {
-		prefixes = append(prefixes, "keys/"+epoch+"/"+call+"/"+take+"-")
-	}
-	rec := "rec/" + call + "/" + take + "/"
-	for _, prefix := range append(prefixes, rec+"seg/", rec+"text/", MetaObject(call, take), rec) {
-		if err := s.erase.Erase(ctx, prefix); err != nil {
+		if err := s.erase.Erase(ctx, keysFolder+epoch+"/"+call+"/"+take+"-"); err != nil {
 			return err
 		}
 	}

@@ -511,9 +511,13 @@ func TestKeysWithEscrowAreOverwritten(t *testing.T) {
 		r := newRig(t)
 		var escrow []seal.Recipient
 		for range 20 {
-			escrow = append(escrow, must[seal.Identity](t)(seal.GenerateIdentity()).Recipient())
+			id := must[seal.Identity](t)(seal.GenerateIdentity())
+			escrow = append(escrow, id.Recipient())
+			if err := seal.Prove(r.keys.Dir(), id); err != nil {
+				t.Fatal(err)
+			}
 		}
-		must[seal.Epoch](t)(r.keys.Rotate(escrow...))
+		must[seal.Epoch](t)(r.keys.Rotate(seal.Plan{Here: true, Recipients: escrow}))
 		r.store.set(func(m *memStore) { m.fault = errDown })
 		r.begin(phone("c"))
 		path := filepath.Join(r.dir, "spool", "takes", "c.t1", "key-audio.age")

@@ -42,9 +42,12 @@ type Getter interface {
 	Get(ctx context.Context, key string) ([]byte, error)
 }
 
+// keysFolder has a folder of wrapped identities for each epoch.
+const keysFolder = "keys/"
+
 // KeyObject is the key under which the wrapped identity of a class lies.
 func KeyObject(epoch, call, take string, class seal.Class) string {
-	return "keys/" + epoch + "/" + call + "/" + take + "-" + string(class) + ".age"
+	return keysFolder + epoch + "/" + call + "/" + take + "-" + string(class) + ".age"
 }
 
 // SegmentObject is the key of segment seq, counted from 1.

@@ -68,17 +68,48 @@ func (r *Recording) Identity(ctx context.Context, c seal.Class) (seal.Identity, 
 	if id, ok := r.keys[c]; ok {
 		return id, nil
 	}
-	m := r.manifest
-	wrapped, err := r.From.Get(ctx, KeyObject(m.Epoch, m.Call, m.Take, c))
-	if err != nil {
-		return seal.Identity{}, fmt.Errorf("recorder: key of %s: %w", c, err)
-	}
-	id, err := r.Keys.Unwrap(ctx, m.Epoch, wrapped)
+	id, err := r.identity(ctx, c)
 	if err != nil {
 		return seal.Identity{}, fmt.Errorf("recorder: key of %s: %w", c, err)
 	}
 	r.keys[c] = id
 	return id, nil
+}
+
+// identity fetches and unwraps the identity of a class. It is wrapped to the epoch
+// of the manifest or, since a rotation, to a later one; what a backup brings back
+// of an epoch that is destroyed is passed over.
+func (r *Recording) identity(ctx context.Context, c seal.Class) (seal.Identity, error) {
+	id, err := r.unwrap(ctx, r.manifest.Epoch, c)
+	lister, ok := r.From.(interface {
+		Folders(ctx context.Context, prefix string) ([]string, error)
+	})
+	if err == nil || !ok {
+		return id, err
+	}
+	epochs, again := lister.Folders(ctx, keysFolder)
+	for _, epoch := range epochs {
+		if checkIDs(epoch) != nil || epoch == r.manifest.Epoch {
+			continue
+		}
+		id, e := r.unwrap(ctx, epoch, c)
+		if e == nil {
+			return id, nil
+		}
+		if errors.Is(e, seal.ErrNoIdentity) {
+			again = errors.Join(again, e) // it is there; others say that it is not
+		}
+	}
+	return seal.Identity{}, errors.Join(again, err)
+}
+
+// unwrap fetches and unwraps the identity of a class in one epoch.
+func (r *Recording) unwrap(ctx context.Context, epoch string, c seal.Class) (seal.Identity, error) {
+	wrapped, err := r.From.Get(ctx, KeyObject(epoch, r.Call, r.Take, c))
+	if err != nil {
+		return seal.Identity{}, err
+	}
+	return r.Keys.Unwrap(ctx, epoch, wrapped)
 }
 
 // WriteWAV writes the file: a WAV stream of two channels, caller left, agent

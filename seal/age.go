@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"filippo.io/age"
@@ -34,6 +35,11 @@ func (r Recipient) String() string {
 		return ""
 	}
 	return r.age.String()
+}
+
+// In reports whether r is one of list.
+func (r Recipient) In(list []Recipient) bool {
+	return slices.ContainsFunc(list, func(other Recipient) bool { return other.String() == r.String() })
 }
 
 // MarshalText implements encoding.TextMarshaler with the written form.
@@ -95,8 +101,23 @@ func Seal(dst, plaintext []byte, to ...Recipient) ([]byte, error) {
 		}
 		recipients[i] = r.age
 	}
+	return encrypt(dst, plaintext, recipients...)
+}
+
+// SealPassphrase appends to dst a whole age file that holds plaintext and that
+// the passphrase opens: "age -d" asks for it. It takes about a second, which is
+// what trying a passphrase costs.
+func SealPassphrase(dst, plaintext []byte, passphrase string) ([]byte, error) {
+	r, err := age.NewScryptRecipient(passphrase)
+	if err != nil {
+		return dst, fmt.Errorf("seal: %w", err)
+	}
+	return encrypt(dst, plaintext, r)
+}
+
+func encrypt(dst, plaintext []byte, to ...age.Recipient) ([]byte, error) {
 	out := bytes.NewBuffer(dst)
-	w, err := age.Encrypt(out, recipients...)
+	w, err := age.Encrypt(out, to...)
 	if err != nil {
 		return dst, fmt.Errorf("seal: %w", err)
 	}

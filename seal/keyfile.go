@@ -61,14 +61,18 @@ func ensureKeyFile(path string) (Identity, error) {
 	if id, err = GenerateIdentity(); err != nil {
 		return Identity{}, err
 	}
-	text := fmt.Sprintf("# created: %s\n# public key: %s\n%s\n",
-		time.Now().UTC().Format(time.RFC3339), id.Recipient(), id.Secret())
-	if err := writeSecret(path, []byte(text)); errors.Is(err, fs.ErrExist) {
+	if err := writeSecret(path, id.KeyFile(time.Now())); errors.Is(err, fs.ErrExist) {
 		return keyFile(path) // another process was first
 	} else if err != nil {
 		return Identity{}, err
 	}
 	return id, nil
+}
+
+// KeyFile returns the text of an age key file that holds the identity.
+func (id Identity) KeyFile(created time.Time) []byte {
+	return fmt.Appendf(nil, "# created: %s\n# public key: %s\n%s\n",
+		created.UTC().Format(time.RFC3339), id.Recipient(), id.Secret())
 }
 
 // writeSecret puts b into a new file that only its owner may read, whole or
@@ -95,6 +99,11 @@ func place(path string, b []byte, move func(from, to string) error) error {
 	if err := move(tmp.Name(), path); err != nil {
 		return fmt.Errorf("seal: %w", err)
 	}
+	return syncDir(dir)
+}
+
+// syncDir puts the names in a directory on the disk.
+func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return fmt.Errorf("seal: %w", err)

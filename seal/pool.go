@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"time"
 )
 
@@ -83,10 +85,32 @@ type PoolOptions struct {
 // Pool keeps keys for takes ready, so that no call waits for the key service.
 type Pool struct {
 	keys    Keys
-	ready   chan TakeKeys
+	size    int
+	wake    chan struct{} // of capacity 1: a take was taken
 	metrics *Metrics
 	log     *slog.Logger
+
+	mu    sync.Mutex
+	ready []TakeKeys // those of earlier epochs first
+	epoch string     // the current one
+	since time.Time  // when it was first seen to be the current one
 }
+
+const (
+	// overlap is for how long keys of the epoch before are handed out after a
+	// rotation, as long as there are none of the new one.
+	overlap = 30 * time.Second
+	// lookAround is how often a full pool looks whether there was a rotation.
+	lookAround = time.Second
+)
+
+// Grace is for how long after a rotation takes may begin that are wrapped to the
+// epoch before: until a gateway has seen it, and the overlap in its pool.
+const Grace = ReloadEvery + lookAround + overlap
+
+// ReloadEvery is how often a gateway looks whether another process has rotated
+// its keyring.
+const ReloadEvery = 10 * time.Second
 
 // NewPool makes an empty pool; Run fills it.
 func NewPool(o PoolOptions) *Pool {
@@ -99,60 +123,120 @@ func NewPool(o PoolOptions) *Pool {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Pool{keys: o.Keys, ready: make(chan TakeKeys, o.Size), metrics: o.Metrics, log: o.Log}
+	return &Pool{keys: o.Keys, size: o.Size, wake: make(chan struct{}, 1), metrics: o.Metrics, log: o.Log}
 }
 
-// Run keeps the pool filled until ctx ends. A key service that fails is asked
-// again, after 0.2 to 30 s.
+// Run keeps the pool filled with keys of the current epoch until ctx ends. A key
+// service that fails is asked again, after 0.2 to 30 s.
 func (p *Pool) Run(ctx context.Context) error {
 	const first, longest = 200 * time.Millisecond, 30 * time.Second
 	wait := first
+	look := time.NewTicker(lookAround)
+	defer look.Stop()
 	for {
+		if p.full() {
+			select {
+			case <-p.wake:
+			case <-look.C:
+			case <-ctx.Done():
+				return nil
+			}
+			continue
+		}
 		keys, err := NewTakeKeys(ctx, p.keys)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err != nil {
-			p.metrics.wrapErrors.Inc()
-			if wait == first {
-				p.log.Error("keys for recordings cannot be made; the pool covers for now",
-					"ready", len(p.ready), "err", err)
-			}
-			select {
-			case <-time.After(wait/2 + rand.N(wait/2)):
-			case <-ctx.Done():
-				return nil
-			}
-			wait = min(2*wait, longest)
+		if err == nil {
+			wait = first
+			p.put(keys)
 			continue
 		}
-		wait = first
+		p.metrics.wrapErrors.Inc()
+		if wait == first {
+			p.log.Error("keys for recordings cannot be made; the pool covers for now", "ready", p.Ready(), "err", err)
+		}
 		select {
-		case p.ready <- keys:
-			p.metrics.ready.Set(float64(len(p.ready)))
+		case <-time.After(wait/2 + rand.N(wait/2)):
 		case <-ctx.Done():
 			return nil
 		}
+		wait = min(2*wait, longest)
 	}
+}
+
+// full reports whether there are as many keys of the current epoch as there
+// should be. Those of earlier ones are dropped then.
+func (p *Pool) full() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lookLocked()
+	old := p.oldLocked()
+	if len(p.ready)-old < p.size {
+		return false
+	}
+	p.dropLocked(old)
+	return true
+}
+
+// put adds the keys of one take.
+func (p *Pool) put(keys TakeKeys) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ready = append(p.ready, keys)
+	p.metrics.ready.Set(float64(len(p.ready)))
+}
+
+// lookLocked notices a rotation, and drops what is too old since.
+func (p *Pool) lookLocked() {
+	if current := p.keys.Current().ID; current != p.epoch {
+		p.epoch, p.since = current, time.Now()
+	}
+	if time.Since(p.since) >= overlap {
+		p.dropLocked(p.oldLocked())
+	}
+}
+
+// oldLocked returns how many keys are of earlier epochs.
+func (p *Pool) oldLocked() (n int) {
+	for n < len(p.ready) && p.ready[n].Epoch != p.epoch {
+		n++
+	}
+	return n
+}
+
+func (p *Pool) dropLocked(n int) {
+	p.ready = slices.Delete(p.ready, 0, n)
+	p.metrics.ready.Set(float64(len(p.ready)))
 }
 
 // Take takes the keys of one take out of the pool. It never blocks: it returns
-// ErrPoolEmpty where none of the current epoch is ready.
+// ErrPoolEmpty where none are ready. They are of the current epoch, or for 30 s
+// after a rotation of the one before, where none of the current one are ready.
 func (p *Pool) Take() (TakeKeys, error) {
-	current := p.keys.Current().ID
-	for {
-		select {
-		case keys := <-p.ready:
-			p.metrics.ready.Set(float64(len(p.ready)))
-			if keys.Epoch == current {
-				return keys, nil
-			}
-		default:
-			p.metrics.empty.Inc()
-			return TakeKeys{}, ErrPoolEmpty
-		}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lookLocked()
+	n := len(p.ready)
+	if n == 0 {
+		p.metrics.empty.Inc()
+		return TakeKeys{}, ErrPoolEmpty
 	}
+	keys := p.ready[n-1] // the newest
+	p.ready[n-1] = TakeKeys{}
+	p.ready = p.ready[:n-1]
+	p.metrics.ready.Set(float64(n - 1))
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+	return keys, nil
 }
 
 // Ready returns how many takes can be had now without waiting.
-func (p *Pool) Ready() int { return len(p.ready) }
+func (p *Pool) Ready() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lookLocked()
+	return len(p.ready)
+}

@@ -42,7 +42,7 @@ func TestPool(t *testing.T) {
 		checkTakeKeys(t, keys, p)
 
 		keys.down.Store(true)
-		for range 5 { // four in the pool, and the one that waits for room in it
+		for range 4 {
 			if _, err := p.Take(); err != nil {
 				t.Fatalf("the pool does not cover: %v", err)
 			}
@@ -62,13 +62,43 @@ func TestPool(t *testing.T) {
 			t.Errorf("%d takes ready after the key service came back", p.Ready())
 		}
 
-		if _, err := keys.Rotate(); err != nil {
-			t.Fatal(err)
+		rotate(t, keys.Keyring, seal.Plan{Here: true})
+		if k, err := p.Take(); err != nil || k.Epoch != "epoch-1" {
+			t.Errorf("right after a rotation: keys of %q, %v", k.Epoch, err)
 		}
-		if k, err := p.Take(); err == nil {
-			t.Errorf("a take of %s after rotation", k.Epoch)
+		time.Sleep(2 * time.Second)
+		if p.Ready() != 4 {
+			t.Errorf("%d takes ready after a rotation", p.Ready())
 		}
+		for range 4 {
+			checkTakeKeys(t, keys, p)
+		}
+		cancel()
 		synctest.Wait()
+	})
+}
+
+// TestPoolCoversRotation: with the key service down since a rotation, the keys
+// of the epoch before are handed out, and after half a minute none are.
+func TestPoolCoversRotation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys := &flaky{Keyring: keyring(t, t.TempDir())}
+		p := seal.NewPool(seal.PoolOptions{Keys: keys, Size: 4})
+		ctx, cancel := context.WithCancel(t.Context())
+		go p.Run(ctx)
+		synctest.Wait()
+		keys.down.Store(true)
+		rotate(t, keys.Keyring, seal.Plan{Here: true})
+		time.Sleep(25 * time.Second)
+		if k, err := p.Take(); err != nil || k.Epoch != "epoch-1" {
+			t.Errorf("after 25 s: keys of %q, %v", k.Epoch, err)
+		}
+		time.Sleep(10 * time.Second)
+		if k, err := p.Take(); !errors.Is(err, seal.ErrPoolEmpty) || p.Ready() != 0 {
+			t.Errorf("after 35 s: keys of %q, %v, and %d ready", k.Epoch, err, p.Ready())
+		}
+		keys.down.Store(false)
+		time.Sleep(time.Minute)
 		checkTakeKeys(t, keys, p)
 		cancel()
 		synctest.Wait()

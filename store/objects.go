@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 	"time"
 
@@ -150,20 +151,40 @@ func (o *Objects) get(ctx context.Context, name string, span *string) (body []by
 
 // List returns the keys that begin with prefix, sorted. None is no error.
 func (o *Objects) List(ctx context.Context, prefix string) (keys []string, err error) {
-	defer func(start time.Time) { o.metrics.observe("list", start, err) }(time.Now())
-	pages := s3.NewListObjectsV2Paginator(o.client, &s3.ListObjectsV2Input{
-		Bucket: &o.bucket, Prefix: aws.String(o.prefix + prefix),
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	for page, err := range o.Pages(ctx, prefix) {
 		if err != nil {
-			return nil, fmt.Errorf("store: list %s: %w", prefix, classify(err))
+			return nil, err
 		}
-		for _, object := range page.Contents {
-			keys = append(keys, strings.TrimPrefix(aws.ToString(object.Key), o.prefix))
-		}
+		keys = append(keys, page...)
 	}
 	return keys, nil
+}
+
+// Pages yields the keys that begin with prefix, sorted, as many at a time as the
+// store gives. Those that were yielded may be removed meanwhile. An error is the
+// last that it yields.
+func (o *Objects) Pages(ctx context.Context, prefix string) iter.Seq2[[]string, error] {
+	return func(yield func([]string, error) bool) {
+		var err error
+		defer func(start time.Time) { o.metrics.observe("list", start, err) }(time.Now())
+		pages := s3.NewListObjectsV2Paginator(o.client, &s3.ListObjectsV2Input{
+			Bucket: &o.bucket, Prefix: aws.String(o.prefix + prefix),
+		})
+		for pages.HasMorePages() {
+			var page *s3.ListObjectsV2Output
+			if page, err = pages.NextPage(ctx); err != nil {
+				yield(nil, fmt.Errorf("store: list %s: %w", prefix, classify(err)))
+				return
+			}
+			keys := make([]string, len(page.Contents))
+			for i, object := range page.Contents {
+				keys[i] = strings.TrimPrefix(aws.ToString(object.Key), o.prefix)
+			}
+			if !yield(keys, nil) {
+				return
+			}
+		}
+	}
 }
 
 // Delete removes an object; one that is not there is no error.

@@ -50,6 +50,12 @@ func TestObjects(t *testing.T) {
 			t.Errorf("list %q: %q, error %v", prefix, got, err)
 		}
 	}
+	for page, err := range o.Pages(ctx, "rec/") {
+		if err != nil || len(page) != 3 {
+			t.Errorf("a page: %q, %v", page, err)
+		}
+		break
+	}
 	for range 2 { // the second finds nothing to do
 		if err := o.Delete(ctx, "rec/1/meta.age"); err != nil {
 			t.Error(err)

@@ -61,11 +61,11 @@ type App struct {
 	keys        *seal.Keyring
 	pool        *seal.Pool
 	spool       *recorder.Spool
-	trust       *trust
 	recordings  *recorder.Metrics
 	readers     *readers
 	accesses    *accesses
 	links       links
+	trust       *trust
 	speech      *Speech
 	voices      map[string]dialog.Speaker // opened, by name
 	ttsMetrics  *tts.Metrics              // nil with engines that were given
@@ -170,34 +170,8 @@ func (a *App) openStores(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
-func (a *App) openKeys(context.Context, Options) (err error) {
-	escrow, err := recipients(a.config.Keys.EscrowRecipients)
-	if err != nil {
-		return err
-	}
-	if a.keys, err = seal.OpenKeyring(a.config.Keys.Dir, escrow...); err != nil {
-		return err
-	}
-	a.log.Warn("the operator's key lies on this machine's disk; keep a copy elsewhere", "dir", a.config.Keys.Dir)
-	a.pool = seal.NewPool(seal.PoolOptions{Keys: a.keys, Metrics: seal.NewMetrics(a.registry), Log: a.log})
-	a.background("key pool", a.pool.Run)
-	return nil
-}
-
 // NodeDir is where this node's own keys lie.
 func NodeDir(c *configs.Config) string { return filepath.Join(c.DataDir, "node") }
-
-func recipients(texts []string) ([]seal.Recipient, error) {
-	var rs []seal.Recipient
-	for i, text := range texts {
-		r, err := seal.ParseRecipient(text)
-		if err != nil {
-			return nil, fmt.Errorf("keys.escrow_recipients[%d]: %w", i, err)
-		}
-		rs = append(rs, r)
-	}
-	return rs, nil
-}
 
 // background runs a part until the app has stopped everything that needs it.
 func (a *App) background(name string, run func(context.Context) error) {

@@ -26,8 +26,11 @@ import (
 // The tests of this package run whole gateways in real time on loopback, with
 // the built-in engines and the built-in object store.
 
-// builtin is the object store of all tests: there is one a process.
-var builtin *store.Builtin
+// builtin is the object store of all tests, in builtinDir: there is one a process.
+var (
+	builtin    *store.Builtin
+	builtinDir string
+)
 
 func TestMain(m *testing.M) {
 	if text := os.Getenv(callersEnv); text != "" {
@@ -45,7 +48,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	rendered = filepath.Join(dir, "rendered")
+	rendered, builtinDir = filepath.Join(dir, "rendered"), dir
 	code := m.Run()
 	builtin.Close()
 	os.RemoveAll(dir)

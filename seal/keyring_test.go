@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"sidetone/seal"
@@ -19,6 +20,15 @@ func keyring(t testing.TB, dir string, escrow ...seal.Recipient) *seal.Keyring {
 		t.Fatal(err)
 	}
 	return k
+}
+
+func rotate(t testing.TB, k *seal.Keyring, p seal.Plan) seal.Epoch {
+	t.Helper()
+	e, err := k.Rotate(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
 
 func TestKeyringIsMadeOnceAndPrivate(t *testing.T) {
@@ -45,15 +55,16 @@ func TestKeyringIsMadeOnceAndPrivate(t *testing.T) {
 
 func TestKeyringEpochs(t *testing.T) {
 	dir, escrow := t.TempDir(), identity(t)
+	if err := seal.Prove(dir, escrow); err != nil {
+		t.Fatal(err)
+	}
 	k := keyring(t, dir, escrow.Recipient())
 	ctx, id := t.Context(), identity(t)
 	oldEpoch, old, err := k.Wrap(ctx, id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := k.Rotate(escrow.Recipient()); err != nil {
-		t.Fatal(err)
-	}
+	rotate(t, k, seal.Plan{Here: true, Recipients: []seal.Recipient{escrow.Recipient()}})
 	k = keyring(t, dir)
 	newEpoch, wrapped, err := k.Wrap(ctx, id)
 	if err != nil || oldEpoch != "epoch-1" || newEpoch != "epoch-2" {
@@ -103,8 +114,11 @@ func TestRecordOnly(t *testing.T) {
 	if err != nil || epoch != "epoch-7" {
 		t.Fatalf("Wrap: %s, %v", epoch, err)
 	}
-	if _, err := k.Unwrap(t.Context(), epoch, wrapped); !errors.Is(err, seal.ErrNoIdentity) {
-		t.Errorf("Unwrap: %v", err)
+	_, err = k.Unwrap(t.Context(), epoch, wrapped)
+	for _, say := range []string{"epoch-7", private.Recipients[0].String(), filepath.Join(dir, "epoch-7.agekey")} {
+		if !errors.Is(err, seal.ErrNoIdentity) || !strings.Contains(err.Error(), say) {
+			t.Errorf("Unwrap does not say %s: %v", say, err)
+		}
 	}
 	if got, err := whole.Unwrap(t.Context(), private.ID, wrapped); err != nil || got.Secret() != id.Secret() {
 		t.Errorf("the private half elsewhere does not unwrap: %v", err)
@@ -112,7 +126,8 @@ func TestRecordOnly(t *testing.T) {
 }
 
 func TestKeyringRefusesDamage(t *testing.T) {
-	for _, list := range []string{"", "[]", "{", `[{"id":"epoch-1","recipients":[]}]`, `[{"id":"epoch-1","recipients":["age1"]}]`} {
+	other := `,"recipients":["` + identity(t).Recipient().String() + `"]}`
+	for _, list := range []string{`[{"id":"../epoch-1"` + other + `]`, `[{"id":"a"` + other + `,{"id":"a"` + other + `]`, "", "[]", "{", `[{"id":"epoch-1","recipients":[]}]`, `[{"id":"epoch-1","recipients":["age1"]}]`} {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "epochs.json"), []byte(list), 0o600); err != nil {
 			t.Fatal(err)

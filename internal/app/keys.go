@@ -1,0 +1,121 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sidetone/seal"
+)
+
+// openKeys opens the operator's keys, says what is to be said against how they are
+// kept, and keeps a pool of keys for takes filled.
+func (a *App) openKeys(context.Context, Options) error {
+	escrow, err := recipients("keys.escrow_recipients", a.config.Keys.EscrowRecipients)
+	if err != nil {
+		return err
+	}
+	a.keys, err = seal.OpenKeyring(a.config.Keys.Dir, escrow...)
+	if errors.Is(err, seal.ErrUnproved) {
+		return fmt.Errorf("keys.escrow_recipients: %w: run sidetone keys challenge", err)
+	}
+	if err != nil {
+		return err
+	}
+	metrics := seal.NewMetrics(a.registry)
+	a.proveOwn()
+	a.warnOfKeys(a.lookAtKeys(metrics))
+	a.pool = seal.NewPool(seal.PoolOptions{Keys: a.keys, Metrics: metrics, Log: a.log})
+	a.background("key pool", a.pool.Run)
+	a.background("keys", func(ctx context.Context) error { return a.keepKeys(ctx, metrics) })
+	return nil
+}
+
+// recipients parses the age recipients of a setting or flag.
+func recipients(path string, texts []string) ([]seal.Recipient, error) {
+	var rs []seal.Recipient
+	for i, text := range texts {
+		r, err := seal.ParseRecipient(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s[%d]: %w", path, i, err)
+		}
+		rs = append(rs, r)
+	}
+	return rs, nil
+}
+
+// proveOwn notes that the private half of the current epoch opens what is wrapped
+// to it, if it is here: the others have to be asked.
+func (a *App) proveOwn() {
+	if !a.keys.Serving() {
+		return
+	}
+	id, err := a.keys.Private(a.keys.Current().ID)
+	if err == nil {
+		err = seal.Prove(a.keys.Dir(), id)
+	}
+	if err != nil {
+		a.log.Warn("that the operator's key opens could not be noted", "err", err)
+	}
+}
+
+// lookAtKeys sets the figures of the keys, and returns when they were last proved.
+func (a *App) lookAtKeys(metrics *seal.Metrics) time.Time {
+	proved, err := a.keys.Proved(a.keys.Current())
+	if err != nil {
+		a.log.Error("who has proved to have the keys can not be read", "err", err)
+	}
+	metrics.Observe(a.keys, proved)
+	return proved
+}
+
+// warnOfKeys says what is allowed and yet loses recordings or gives them away.
+func (a *App) warnOfKeys(proved time.Time) {
+	e := a.keys.Current()
+	if a.keys.Serving() {
+		a.log.Warn("the operator's key lies on this machine's disk; keep a copy elsewhere", "dir", a.config.Keys.Dir, "epoch", e.ID)
+	}
+	if len(e.Recipients) == 1 {
+		a.log.Warn("one key alone opens the recordings: who loses it loses them; name a second recipient", "epoch", e.ID)
+	}
+	if every := time.Duration(a.config.Keys.ProveEvery); proved.IsZero() {
+		a.log.Warn("the holder of a key has never shown that they can decrypt: run sidetone keys challenge", "epoch", e.ID)
+	} else if time.Since(proved) > every {
+		a.log.Warn("the holder of a key has not shown for long that they can decrypt: run sidetone keys challenge",
+			"epoch", e.ID, "proved", proved, "keys.prove_every", every.String())
+	}
+}
+
+// proveOwnEvery is how often a gateway proves the key that it has.
+const proveOwnEvery = 24 * time.Hour
+
+// keepKeys takes up what is done to the keyring by commands, and says so.
+func (a *App) keepKeys(ctx context.Context, metrics *seal.Metrics) error {
+	look := time.NewTicker(seal.ReloadEvery)
+	defer look.Stop()
+	prove := time.NewTicker(proveOwnEvery)
+	defer prove.Stop()
+	failing := false
+	for {
+		select {
+		case <-look.C:
+		case <-prove.C:
+			a.proveOwn()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		before := a.keys.Current().ID
+		_, err := a.keys.Reload()
+		if err != nil && !failing {
+			a.log.Error("the list of epochs can not be read; the one from before is in use", "epoch", before, "err", err)
+		}
+		failing = err != nil
+		if now := a.keys.Current().ID; now != before {
+			a.log.Info("another epoch of keys has begun", "epoch", now)
+			a.warnOfKeys(a.lookAtKeys(metrics))
+		} else {
+			a.lookAtKeys(metrics)
+		}
+	}
+}
