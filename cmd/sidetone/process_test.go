@@ -219,6 +219,7 @@ func TestAFirstCall(t *testing.T) {
 	if vtt := s.run(t, "recordings", "transcript", calls[0].ID, "--format", "vtt"); !strings.HasPrefix(vtt, "WEBVTT\n\n00:00:0") {
 		t.Errorf("the WebVTT begins %q", vtt[:min(len(vtt), 40)])
 	}
+	s.listened(t, calls[0].ID, wav)
 	cmd.Process.Signal(syscall.SIGTERM)
 	if code := exit(t, cmd); code != 0 {
 		t.Errorf("a clean stop exits with %d", code)

@@ -90,6 +90,24 @@ func TestOneRowAnAccess(t *testing.T) {
 	})
 }
 
+// TestAccessesAreNoRowsOfConsent holds that a ledger with more accesses to a call
+// than it may have rows of consent is right.
+func TestAccessesAreNoRowsOfConsent(t *testing.T) {
+	l := openTestLedger(t)
+	for range 250 {
+		if err := noteAccess(t.Context(), l, access{"c1", theRecording, "t1", byCLI, ""}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows, err := l.Rows(t.Context(), "c1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checkCall("c1", rows); err != nil || len(rows) != 250 {
+		t.Errorf("%d rows: %v", len(rows), err)
+	}
+}
+
 // TestNothingIsReadWithoutARow holds that an access that can not be noted is none.
 func TestNothingIsReadWithoutARow(t *testing.T) {
 	l := openTestLedger(t)

@@ -324,6 +324,19 @@ func TestErasedIsGone(t *testing.T) {
 	}
 }
 
+// TestFollowersDoNotHoldUpTheEnd stops a gateway while somebody follows its events.
+func TestFollowersDoNotHoldUpTheEnd(t *testing.T) {
+	g := start(t, configure(t, "SIDETONE_SERVER_DRAIN_UPLOAD=10s"))
+	answer, err := http.Get("http://" + g.OperatorAddr().String() + "/api/v1/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if err := g.stop(); err != nil {
+		t.Errorf("the stop: %v", err) // after the ten seconds, if anybody is waited for
+	}
+}
+
 // TestBrowserJumps plays an hour in Chromium by a link, jumps to three places, and
 // listens to what is played there.
 func TestBrowserJumps(t *testing.T) {

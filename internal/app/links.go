@@ -150,5 +150,6 @@ func (a *App) makeLink(w http.ResponseWriter, r *http.Request) {
 	u := url.URL{Scheme: "http", Host: r.Host, RawQuery: "link=" + url.QueryEscape(text)}
 	link.Recording = u.JoinPath("api/v1/calls", c.ID, string(theRecording)).String()
 	link.Transcript = u.JoinPath("api/v1/calls", c.ID, string(theTranscript)).String()
+	a.log.Info("link made", "call", c.ID, "link", link.Number, "expires", link.Expires)
 	a.answerAs(w, http.StatusCreated, link)
 }

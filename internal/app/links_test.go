@@ -48,6 +48,20 @@ func TestLinksAreForOneCall(t *testing.T) {
 	}
 }
 
+// FuzzLinks holds that nothing but what was minted is a link.
+func FuzzLinks(f *testing.F) {
+	l, now := links{key: []byte("a key")}, time.Unix(1_800_000_000, 0)
+	good, _ := l.mint("c1", now.Add(time.Minute))
+	for _, text := range []string{good, "", "..", "1.2.3", good + ".x", "-" + good} {
+		f.Add("c1", text)
+	}
+	f.Fuzz(func(t *testing.T, call, text string) {
+		if number, err := l.check(call, text, now); (err == nil) != (call == "c1" && text == good) {
+			t.Errorf("a link to %q: %q is %q, %v", call, text, number, err)
+		}
+	})
+}
+
 // TestLinksOpenNothingElse holds what the operator's listener lets a request with
 // a link do, also where it has the token too.
 func TestLinksOpenNothingElse(t *testing.T) {
