@@ -379,6 +379,10 @@ func (want remains) hold(t *testing.T, r *app.Records, objects []string, call st
 	if strings.Join(rows, " ") != want.rows || call.Consent != want.consent || call.Recording != want.recording {
 		t.Errorf("%s: consent %s, recording %s, rows %q", call.Agent, call.Consent, call.Recording, rows)
 	}
+	heard := slices.Contains(accesses(t, r, call.ID), `{"what":"recording","take":"t1","by":"visitor"}`)
+	if call.Agent == "agreed" && !heard || call.Recording == "none" && heard {
+		t.Errorf("%s: a row says that the visitor has heard it: %v", call.Agent, heard)
+	}
 	for i, words := range slices.Concat(want.takes, []string{""}) {
 		take := fmt.Sprintf("t%d", i+1)
 		kept := slices.ContainsFunc(objects, func(key string) bool { return strings.Contains(key, call.ID+"/"+take) })
