@@ -61,6 +61,14 @@ func (t Text) String() string { return t.words }
 // Span returns the ticks between which the words were said.
 func (t Text) Span() (from, to media.Tick) { return t.from, t.to }
 
+// Clip is a stretch of the call, with some air on both sides, whose audio may be
+// kept as a clip. Only a Gate can make one that is not empty.
+type Clip struct{ from, to media.Tick }
+
+// Span returns the ticks between which the audio may be taken; both are 0 of an
+// empty one.
+func (c Clip) Span() (from, to media.Tick) { return c.from, c.to }
+
 // interval is half-open; an open valve's last interval ends at never.
 type interval struct{ from, to media.Tick }
 
@@ -139,6 +147,18 @@ func (g *Gate) LeadInText(from, to media.Tick, words string) (Text, bool) {
 		return g.Text(from, to, words)
 	}
 	return Text{from, to, words}, true
+}
+
+// Clip admits what either side said from one tick to another, with so much air on
+// both sides, to the clips: as far as the valve that was open at from has been, and
+// is, open without a break. It refuses where it was shut at from.
+func (g *Gate) Clip(from, to, air media.Tick) (Clip, bool) {
+	for _, v := range g.valves[Snippet] {
+		if v.from <= from && from < v.to && from <= to {
+			return Clip{max(from-air, v.from), min(to+air, v.to)}, true
+		}
+	}
+	return Clip{}, false
 }
 
 // Open reports whether the valve of p is open now.

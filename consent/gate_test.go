@@ -36,6 +36,9 @@ func TestZeroGateAdmitsNothing(t *testing.T) {
 	if _, ok := g.LeadInText(0, 960, "hello"); ok {
 		t.Error("LeadInText admitted words")
 	}
+	if c, ok := g.Clip(0, 960, 0); ok || c != (consent.Clip{}) {
+		t.Error("Clip admitted audio")
+	}
 }
 
 func TestGrantNeverReachesBack(t *testing.T) {

@@ -164,3 +164,35 @@ func BenchmarkMemory(b *testing.B) {
 		r.closeFiles()
 	}
 }
+
+// BenchmarkSnippet makes snippets of ten seconds out of spool files that are held,
+// with a segment's border in each.
+func BenchmarkSnippet(b *testing.B) {
+	_, begin := benchSpool(b)
+	r, pcm := begin("c"), media.Tone(8000, 300, media.FrameDuration, -20)
+	r.take.clips = true
+	for n := range 26 * 50 {
+		feed(r, n, pcm)
+	}
+	r.flush()
+	var w sealer
+	for range 2 {
+		_, end := r.take.span(r.next)
+		j := r.job(end)
+		r.handedOver(j)
+		if err := r.settle(w.do(j)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	want := wish{ID: snippetID(1), Kind: "turn", From: 5 * sec, To: 15 * sec}
+	b.ReportAllocs()
+	cpu := cpuTime(b)
+	for b.Loop() {
+		if res := w.do(sealJob{take: r.take, wish: &want}); res.err != nil || res.snippet.ID == "" {
+			b.Fatal(res.err)
+		}
+	}
+	b.ReportMetric(float64(cpuTime(b)-cpu)/float64(b.N), "cpu-ns/op")
+	b.ReportMetric(float64(cap(w.file)+cap(w.plain)+cap(w.sealed)), "sealer-B")
+	r.closeFiles()
+}

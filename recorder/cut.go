@@ -119,6 +119,8 @@ func (r *Recorder) applyCuts() {
 		t.cuts = append(t.cuts, fresh[i])
 	}
 	t.spool.wrote()
+	t.dropSnippets()
+	r.dropWishes()
 	for seq := range r.files {
 		if !r.sealing || seq != r.next-1 { // else settle does it
 			r.recut(seq, fresh)
@@ -126,7 +128,7 @@ func (r *Recorder) applyCuts() {
 	}
 	if r.notes != nil {
 		r.notes = t.recut(r.notes, t.Text, func(kind byte, _ int64, data []byte) bool {
-			return kind != kindNote || !t.takesNote(data)
+			return !(kind == kindNote && t.takesNote(data)) && !(kind == kindWish && t.takesWish(data))
 		})
 	}
 }

@@ -50,7 +50,7 @@ func (d *doom) await(ctx context.Context) error {
 // nothing of it is uploaded, also by later processes, until Destroy has
 // succeeded. Its recorder loses it. Keys and files on the spool are overwritten
 // and removed. The wrapped keys in the object store are deleted, of all epochs
-// and in every version; then the segments, words, meta and manifest.
+// and in every version; then the segments, snippets, words, meta and manifest.
 //
 // It returns nil when all of that is done. An error means that something may be
 // left: with the object store away, all that is in the store, and nothing on the
@@ -225,7 +225,7 @@ func (s *Spool) destroyStored(ctx context.Context, call, take string) error {
 		}
 	}
 	rec := "rec/" + call + "/" + take + "/"
-	for _, prefix := range []string{rec + "seg/", rec + "text/", MetaObject(call, take), rec} {
+	for _, prefix := range []string{rec + "seg/", rec + "snip/", rec + "text/", MetaObject(call, take), rec} {
 		if err := s.erase.Erase(ctx, prefix); err != nil {
 			return err
 		}

@@ -267,7 +267,7 @@ func TestDestroyIsKilled(t *testing.T) {
 			r.drain()
 			r.store.set(func(m *memStore) { m.erases = steps })
 			err := r.spool.Destroy(t.Context(), "c", "t1")
-			if done := err == nil; done != (steps >= 5) {
+			if done := err == nil; done != (steps >= 6) {
 				t.Fatalf("after %d steps: %v", steps, err)
 			}
 			if keys := r.store.keys("keys/"); steps > 0 && len(keys) > 0 {
@@ -386,7 +386,7 @@ func TestDestroyOnce(t *testing.T) {
 			t.Errorf("with no time: %v", err)
 		}
 		all.Wait()
-		if n := before - r.store.erases; n != 5 {
+		if n := before - r.store.erases; n != 6 {
 			t.Errorf("%d erasures", n)
 		}
 		r.checkDestroyed()

@@ -40,7 +40,7 @@ func (w *words) keep(kind byte, _ int64, data []byte) {
 		if w.take.takesNote(data) {
 			return
 		}
-		w.lines = append(w.lines, data...)
+		w.lines = append(w.lines, w.take.linked(data)...)
 		w.notes++
 	case kindAnchor:
 		var a Anchor
@@ -54,6 +54,7 @@ func (w *words) keep(kind byte, _ int64, data []byte) {
 // manifest and hands both to the uploader. notes is its spool file, open and
 // complete, or nil.
 func (t *take) conclude(e Ending, notes *spoolFile, crashed bool) (Summary, error) {
+	t.dropSnippets() // what a cut has taken back since; the notes lose their links
 	w := words{take: t}
 	if notes != nil {
 		_, damage, err := notes.read(nil, w.keep)
@@ -65,10 +66,12 @@ func (t *take) conclude(e Ending, notes *spoolFile, crashed bool) (Summary, erro
 		}
 	}
 	m := t.manifest(e, crashed)
-	objects, err := t.sealWords(w, &m)
+	objects := t.snippetObjects()
+	sealed, err := t.sealWords(w, &m)
 	if err != nil {
 		return Summary{}, err
 	}
+	objects = append(objects, sealed...)
 	b, err := signManifest(m, t.spool.node)
 	if err != nil {
 		return Summary{}, err
@@ -79,6 +82,9 @@ func (t *take) conclude(e Ending, notes *spoolFile, crashed bool) (Summary, erro
 	}
 	if err := t.syncDir(); err != nil {
 		return Summary{}, err
+	}
+	if err := t.wipeAllHeld(); err != nil {
+		t.spool.log.Error("a sealed spool file could not be wiped", "call", t.Call, "take", t.Take, "err", err)
 	}
 	if notes != nil {
 		size := notes.end
@@ -99,7 +105,7 @@ func (t *take) manifest(e Ending, crashed bool) Manifest {
 	m := Manifest{
 		Version: formatVersion, Call: t.Call, Take: t.Take, Epoch: t.Epoch,
 		Started: t.Started, Origin: t.Origin, Rate: t.Rate, Coding: t.Coding, Channels: int(tracks),
-		Header: len(t.header), Segments: t.segments,
+		Header: len(t.header), Segments: t.segments, Snippets: t.snippets,
 		Incomplete: t.gaps.reasons(), Outcome: e.Outcome, Reason: e.Reason, Cuts: t.cuts, Played: t.Played,
 	}
 	if crashed {
@@ -146,7 +152,11 @@ func (t *take) sealObject(name, key string, plain []byte, to ...seal.Recipient) 
 // syncDir has everything that was written for the manifest on disk, before the
 // words are wiped from the spool.
 func (t *take) syncDir() error {
-	for _, name := range [...]string{notesFile, metaFile, manifestFile, "."} {
+	names := []string{notesFile, metaFile, manifestFile, "."}
+	for _, s := range t.snippets {
+		names = append(names, snippetFile(s.ID))
+	}
+	for _, name := range names {
 		f, err := os.Open(t.path(name))
 		if os.IsNotExist(err) {
 			continue

@@ -114,7 +114,9 @@ func (r *Recorder) addWords(w queuedWords) {
 	if err != nil || !r.notes.add(w.kind, 0, w.line) {
 		now := t.tick(r.edge)
 		r.gap(GapDisk, Caller, now, now, 1)
+		return
 	}
+	r.addWish(w.wish)
 }
 
 // write flushes the spool files. A file that cannot be written keeps what it

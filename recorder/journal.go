@@ -73,7 +73,7 @@ func (g gaps) reasons() (list []string) {
 
 // journal lists, a JSON line each, what must outlive a crash and is not to be
 // had from the other files: the segments that were sealed (their files go once
-// they are uploaded), the gaps and the cuts. It may be appended to by several goroutines.
+// they are uploaded), the gaps, the cuts and the snippets. It may be appended to by several goroutines.
 type journal struct{ *os.File }
 
 // journalLine is one line; one field is set.
@@ -81,6 +81,15 @@ type journalLine struct {
 	Segment *Segment `json:"segment,omitempty"`
 	Gap     *Gap     `json:"gap,omitempty"`
 	Cut     *Cut     `json:"cut,omitempty"`
+	Snippet *Snippet `json:"snippet,omitempty"`
+}
+
+// journalled is what a journal holds.
+type journalled struct {
+	segments []Segment // in order
+	gaps     gaps
+	cuts     []Cut
+	snippets []Snippet // in the order of their ids
 }
 
 // openJournal opens a journal for appending. A line that a crash cut short is
@@ -116,22 +125,21 @@ func (j *journal) append(l journalLine) (int, error) {
 	return n, nil
 }
 
-// readJournal returns the segments of a journal, in order, its gaps and its
-// cuts. Of two lines for one segment the later counts. Lines that are not whole are left
-// out: nothing was done that relied on them.
-func readJournal(path string) ([]Segment, gaps, []Cut, error) {
+// readJournal reads a journal. Of two lines for one segment or snippet the later
+// counts. Lines that are not whole are left out: nothing was done that relied on
+// them.
+func readJournal(path string) (journalled, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil, nil
+		return journalled{}, nil
 	}
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("recorder: journal: %w", err)
+		return journalled{}, fmt.Errorf("recorder: journal: %w", err)
 	}
-	segments, g, cuts := parseJournal(b)
-	return segments, g, cuts, nil
+	return parseJournal(b), nil
 }
 
-func parseJournal(b []byte) (segments []Segment, g gaps, cuts []Cut) {
+func parseJournal(b []byte) (all journalled) {
 	for line := range bytes.Lines(b) {
 		var l journalLine
 		if err := json.Unmarshal(line, &l); err != nil {
@@ -139,17 +147,21 @@ func parseJournal(b []byte) (segments []Segment, g gaps, cuts []Cut) {
 		}
 		switch {
 		case l.Gap != nil:
-			g.add(*l.Gap)
+			all.gaps.add(*l.Gap)
 		case l.Cut != nil:
 			if l.Cut.valid() {
-				cuts = append(cuts, *l.Cut)
+				all.cuts = append(all.cuts, *l.Cut)
+			}
+		case l.Snippet != nil:
+			if l.Snippet.valid() == nil {
+				all.snippets = addSnippet(all.snippets, *l.Snippet)
 			}
 		case l.Segment == nil:
-		case l.Segment.Seq == len(segments)+1:
-			segments = append(segments, *l.Segment)
-		case l.Segment.Seq >= 1 && l.Segment.Seq <= len(segments):
-			segments[l.Segment.Seq-1] = *l.Segment
+		case l.Segment.Seq == len(all.segments)+1:
+			all.segments = append(all.segments, *l.Segment)
+		case l.Segment.Seq >= 1 && l.Segment.Seq <= len(all.segments):
+			all.segments[l.Segment.Seq-1] = *l.Segment
 		}
 	}
-	return segments, g, cuts
+	return all
 }

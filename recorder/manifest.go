@@ -30,6 +30,7 @@ type Manifest struct {
 	Header     int        `json:"header"` // bytes of the file before the first sample
 	Length     int64      `json:"length"` // bytes of the file
 	Segments   []Segment  `json:"segments"`
+	Snippets   []Snippet  `json:"snippets,omitempty"`
 	Notes      *Sealed    `json:"notes,omitempty"` // none where nothing was said
 	Meta       Sealed     `json:"meta"`
 	Complete   bool       `json:"complete"`             // all that was handed to the recorder is in it
@@ -115,6 +116,14 @@ func (m *Manifest) check() error {
 			return fmt.Errorf("%w: segment %d does not follow the one before", ErrManifest, g.Seq)
 		}
 		end += g.Length
+	}
+	for i, s := range m.Snippets {
+		if err := s.valid(); err != nil {
+			return fmt.Errorf("%w: %w", ErrManifest, err)
+		}
+		if i > 0 && s.ID <= m.Snippets[i-1].ID {
+			return fmt.Errorf("%w: snippet %s follows %s", ErrManifest, s.ID, m.Snippets[i-1].ID)
+		}
 	}
 	for _, c := range m.Cuts {
 		if !c.valid() {

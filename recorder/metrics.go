@@ -16,6 +16,7 @@ type Metrics struct {
 	sealErrors   prometheus.Counter
 	dropped      *prometheus.CounterVec
 	cuts         *prometheus.CounterVec
+	snippets     *prometheus.CounterVec
 	syncSeconds  prometheus.Histogram
 	uploads      *prometheus.CounterVec
 	uploadLag    prometheus.Histogram
@@ -45,6 +46,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		cuts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sidetone_recorder_cuts_total", Help: "Stretches of calls that were taken back, by whether that reached all that was asked for."},
 			[]string{"reach"}),
+		snippets: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sidetone_recorder_snippets_total", Help: "Snippets that were asked for, by what has become of them."},
+			[]string{"result"}),
 		syncSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "sidetone_spool_sync_seconds", Help: "Time of one sync of the spool's file system.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 4, 8)}),
@@ -79,6 +83,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	for _, c := range [...]Cut{{Asked: 0}, {From: 1}} {
 		m.cuts.WithLabelValues(c.reach())
 	}
+	for _, result := range [...]string{snippetMade, snippetCut, snippetSilent, snippetLate, snippetError} {
+		m.snippets.WithLabelValues(result)
+	}
 	for _, result := range [...]string{"stored", "error", "conflict", "spoiled"} {
 		m.uploads.WithLabelValues(result)
 	}
@@ -89,7 +96,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		m.destroyed.WithLabelValues(result)
 	}
 	if r != nil {
-		r.MustRegister(m.takes, m.audioBytes, m.segments, m.sealSeconds, m.sealErrors, m.dropped, m.cuts,
+		r.MustRegister(m.takes, m.audioBytes, m.segments, m.sealSeconds, m.sealErrors, m.dropped, m.cuts, m.snippets,
 			m.syncSeconds, m.uploads, m.uploadLag, m.recovered, m.destroyed, m.readSegments, m.readBytes,
 			m.gauge("sidetone_spool_bytes", "Size of all takes on the spool.",
 				func(s *Spool) float64 { return float64(s.Bytes()) }),

@@ -20,6 +20,8 @@ type Note struct {
 	Kind string       // "turn", "answer", ...
 	Text consent.Text // with the ticks between which it was said
 	Doc  any          // as JSON beside it: speaker, engine, question, ...; nil for nothing
+	Clip consent.Clip // the audio that becomes a snippet; empty for none
+	Side Track        // whose audio that is
 }
 
 // Line is a Note as it is stored: a line of notes.age, which holds JSON lines.
@@ -30,14 +32,16 @@ type Line struct {
 	To   media.Tick      `json:"to"`
 	Text string          `json:"text"`
 	Doc  json.RawMessage `json:"doc,omitempty"`
+	// Snippet is the id of the note's audio in the manifest; empty where there is none.
+	Snippet string `json:"snippet,omitempty"`
 }
 
-// line returns the note as a JSON line.
-func (n Note) line() ([]byte, error) {
+// line returns the note as a JSON line that names its snippet, if it has one.
+func (n Note) line(snippet string) ([]byte, error) {
 	if n.Text.String() == "" {
 		return nil, ErrNoWords
 	}
-	l := Line{Kind: n.Kind, Text: n.Text.String()}
+	l := Line{Kind: n.Kind, Text: n.Text.String(), Snippet: snippet}
 	l.From, l.To = n.Text.Span()
 	if n.Doc != nil {
 		doc, err := json.Marshal(n.Doc)

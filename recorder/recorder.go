@@ -44,6 +44,7 @@ type Recorder struct {
 	begun  atomic.Bool   // Run has begun, or never will
 	state  atomic.Int32  // recording, finishing or destroyed
 	newest media.Tick    // end of the newest audio handed over; belongs to the call
+	wished wish          // the newest; belongs to the call
 
 	cutting cutting
 
@@ -53,6 +54,8 @@ type Recorder struct {
 	files   map[int]*spoolFile // the segments that take audio, by number
 	notes   *spoolFile         // nil before the first note
 	next    int                // the first segment that is neither sealed nor being sealed
+	held    int                // the first segment whose spool file may be there still, for snippets
+	wishes  []wish             // for snippets that are not made, in the order of their ids
 	sealing bool               // segment next-1 is with a sealer
 	sealed  chan sealResult
 	retry   time.Time // no sealing before it
@@ -74,6 +77,7 @@ type queuedFrame struct {
 type queuedWords struct {
 	kind byte
 	line []byte
+	wish wish // of a note; none if its id is empty
 }
 
 // lostFrames counts what a full queue refused; it is what Write tells Run.
@@ -97,6 +101,7 @@ func newRecorder(t *take) *Recorder {
 		done:   make(chan struct{}),
 		files:  make(map[int]*spoolFile),
 		next:   1,
+		held:   1,
 		sealed: make(chan sealResult, 1),
 
 		cutting: cutting{wake: make(chan struct{}, 1)},
@@ -119,14 +124,19 @@ func (r *Recorder) Write(track Track, a consent.RecordAudio) {
 	}
 }
 
-// Note hands over words. They are sealed as they are, at the next flush. It
-// returns ErrNoWords for a note that holds none.
+// Note hands over words. They are sealed as they are, at the next flush, and the
+// snippet of them when nothing of it can be taken back any more. It returns
+// ErrNoWords for a note that holds none.
 func (r *Recorder) Note(n Note) error {
-	line, err := n.line()
+	id, fresh := r.wish(n)
+	line, err := n.line(id)
 	if err != nil {
 		return err
 	}
-	r.say(queuedWords{kindNote, line})
+	if fresh.ID != "" {
+		r.wished = fresh
+	}
+	r.say(queuedWords{kindNote, line, fresh})
 	return nil
 }
 
@@ -136,7 +146,7 @@ func (r *Recorder) Anchor(a Anchor) {
 	if err != nil {
 		return // a year beyond 9999 is no time to anchor to
 	}
-	r.say(queuedWords{kindAnchor, line})
+	r.say(queuedWords{kind: kindAnchor, line: line})
 }
 
 func (r *Recorder) say(w queuedWords) {
@@ -205,7 +215,11 @@ func (r *Recorder) Finish(ctx context.Context, e Ending) (Summary, error) {
 	}
 	defer r.closeFiles()
 	r.flush()
-	if err := r.sealRest(ctx, e.At); err != nil {
+	err := r.sealRest(ctx, e.At)
+	if err == nil {
+		err = r.clipRest(ctx)
+	}
+	if err != nil {
 		t.spool.leave(leftover{dir: t.dir, take: t})
 		return Summary{}, err
 	}
@@ -252,11 +266,18 @@ func (r *Recorder) rest(ctx context.Context) error {
 	return nil
 }
 
-// nextJob returns the segment to be sealed now and whom to hand it to, or a nil
-// channel while there is none: one at a time, in order, behind the live edge.
+// nextJob returns the segment to be sealed now, or the snippet, and whom to hand
+// it to, or a nil channel while there is none: one at a time, in order, behind the
+// live edge.
 func (r *Recorder) nextJob() (sealJob, chan<- sealJob) {
 	_, end := r.take.span(r.next)
-	if r.sealing || r.edge-r.take.samples(trail) < end || time.Now().Before(r.retry) {
+	if r.sealing || time.Now().Before(r.retry) {
+		return sealJob{}, nil
+	}
+	if w := r.nextWish(); w != nil {
+		return sealJob{take: r.take, wish: w, done: r.sealed}, r.take.spool.jobs
+	}
+	if r.edge-r.take.samples(trail) < end {
 		return sealJob{}, nil
 	}
 	f := r.files[r.next]
@@ -268,19 +289,25 @@ func (r *Recorder) nextJob() (sealJob, chan<- sealJob) {
 
 // job asks for the next segment, up to position end.
 func (r *Recorder) job(end int64) sealJob {
-	return sealJob{take: r.take, seq: r.next, end: end, spool: r.files[r.next], cuts: r.take.cuts, by: r, done: r.sealed}
+	return sealJob{take: r.take, seq: r.next, end: end, spool: r.files[r.next], cuts: r.take.cuts, by: r,
+		hold: r.take.clips, free: r.unheld(), done: r.sealed}
 }
 
 // handedOver notes that a sealer has the job, and with it the spool file.
 func (r *Recorder) handedOver(j sealJob) {
 	r.sealing = true
-	r.next = j.seq + 1
+	if j.wish == nil {
+		r.next, r.held = j.seq+1, j.free[1]
+	}
 }
 
 // settle takes the result of the sealer. After an error the segment is as it
 // was, and is tried again.
 func (r *Recorder) settle(res sealResult) error {
 	r.sealing = false
+	if res.wish != nil {
+		return r.settleWish(res)
+	}
 	seq := r.next - 1
 	if errors.Is(res.err, errCut) {
 		r.next = seq

@@ -132,7 +132,7 @@ func (t *take) recover() (string, error) {
 			return "", err
 		}
 	}
-	if err := errors.Join(t.wipeOld(), t.settleSegments()); err != nil {
+	if err := errors.Join(t.wipeOld(), t.settleSegments(), t.settleSnippets()); err != nil {
 		return "", err
 	}
 	if _, err := os.Stat(t.path(manifestFile)); err == nil {
@@ -150,17 +150,23 @@ func (t *take) recover() (string, error) {
 	if err := t.sealSpools(files, end); err != nil {
 		return "", err
 	}
-	notes, err := t.openSpool(notesSpool, t.Text, func(byte, int64, []byte) {})
+	var wishes []wish
+	notes, err := t.openSpool(notesSpool, t.Text, func(kind byte, _ int64, data []byte) {
+		if w, ok := parseWish(data); ok && kind == kindWish {
+			wishes = append(wishes, w)
+		}
+	})
 	if err != nil {
 		return "", err
 	}
+	t.recoverSnippets(wishes)
 	_, err = t.conclude(Ending{Reason: Crashed}, notes, true)
 	return recoveredCut, err
 }
 
 // recoverUploads hands over what is left of a take that had its manifest.
 func (t *take) recoverUploads() error {
-	if err := wipePath(t.path(notesSpool)); err != nil {
+	if err := errors.Join(wipePath(t.path(notesSpool)), t.wipeAllHeld(), t.offerSnippets()); err != nil {
 		return err
 	}
 	if err := t.offer(notesFile, NotesObject(t.Call, t.Take), false); err != nil {
@@ -293,7 +299,7 @@ func (t *take) sealSpools(files map[int]*spoolFile, end int64) error {
 		if from >= end {
 			return nil
 		}
-		res := w.seal(sealJob{take: t, seq: seq, end: min(to, end), spool: files[seq], cuts: t.cuts})
+		res := w.seal(sealJob{take: t, seq: seq, end: min(to, end), spool: files[seq], cuts: t.cuts, hold: true})
 		if res.err != nil {
 			return res.err
 		}

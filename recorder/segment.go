@@ -49,7 +49,8 @@ func (d *Digest) UnmarshalText(b []byte) error {
 type sealer struct{ file, plain, sealed []byte }
 
 // sealJob asks a sealer for segment seq of a take, from its start to position
-// end. spool is its spool file, open and complete, or nil for all silence.
+// end, or for the snippet of a wish. spool is the segment's spool file, open and
+// complete, or nil for all silence.
 type sealJob struct {
 	take  *take
 	seq   int
@@ -57,16 +58,33 @@ type sealJob struct {
 	spool *spoolFile
 	cuts  []Cut             // of the take, as far as they are known
 	by    *Recorder         // who is asked before it is kept; nil for recovery
+	wish  *wish             // nil for a segment
+	hold  bool              // keep the spool file, for snippets
+	free  [2]int            // of the kept spool files, from the first segment to before the second, nothing will be cut any more
 	done  chan<- sealResult // of capacity 1
 }
 
 type sealResult struct {
 	segment Segment
+	snippet Snippet
+	wish    *wish // nil for a segment
 	damage  error // of the spool file: what could be read is in the segment
 	err     error // nothing was sealed, and the spool file is as it was
 }
 
-// seal does a job. In this order, so that a crash in between loses nothing and
+// do does a job.
+func (w *sealer) do(j sealJob) sealResult {
+	if j.wish != nil {
+		s, err := w.clip(j.take, *j.wish)
+		return sealResult{wish: j.wish, snippet: s, err: err}
+	}
+	for seq := j.free[0]; seq < j.free[1]; seq++ {
+		j.take.wipeHeld(seq)
+	}
+	return w.seal(j)
+}
+
+// seal seals a segment. In this order, so that a crash in between loses nothing and
 // leaves no doubt: the sealed file under a passing name, the line in the
 // journal, the sealed file's own name, the end of the spool file and its key, the
 // upload.
@@ -96,16 +114,25 @@ func (w *sealer) seal(j sealJob) sealResult {
 		return sealResult{err: err}
 	}
 	if j.spool != nil {
-		size := j.spool.end
-		if err := j.spool.wipe(); err != nil {
-			t.spool.log.Error("a sealed spool file could not be wiped", "call", t.Call, "take", t.Take, "err", err)
-		}
-		t.account(-size)
+		t.leaveSpool(j)
 	}
 	t.offerSegment(g, time.Now())
 	t.spool.metrics.segments.Inc()
 	t.spool.metrics.sealSeconds.Observe(time.Since(started).Seconds())
 	return sealResult{segment: g, damage: damage}
+}
+
+// leaveSpool wipes the spool file of a sealed segment, or holds it for snippets.
+func (t *take) leaveSpool(j sealJob) {
+	if j.hold && os.Rename(j.spool.path, t.path(heldSpool(j.seq))) == nil {
+		j.spool.file.Close()
+		return
+	}
+	size := j.spool.end
+	if err := j.spool.wipe(); err != nil {
+		t.spool.log.Error("a sealed spool file could not be wiped", "call", t.Call, "take", t.Take, "err", err)
+	}
+	t.account(-size)
 }
 
 // read lays the records of the job's spool file into w.plain.
@@ -178,8 +205,8 @@ func (t *take) settleSegment(g Segment) (sealed bool, err error) {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil:
-		if err := wipePath(spool); err != nil {
-			return false, err
+		if err := os.Rename(spool, t.path(heldSpool(g.Seq))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false, fmt.Errorf("recorder: recover: %w", err)
 		}
 		t.offerSegment(g, info.ModTime())
 		return true, nil

@@ -188,7 +188,7 @@ func (s *Spool) Run(ctx context.Context) error {
 			for {
 				select {
 				case j := <-s.jobs:
-					j.done <- w.seal(j)
+					j.done <- w.do(j)
 				case <-ctx.Done():
 					return
 				}

@@ -29,6 +29,7 @@ const (
 const (
 	kindNote   = byte(tracks) + iota // a JSON line; the position is not used
 	kindAnchor                       // a JSON Anchor; the position is not used
+	kindWish                         // a JSON wish; the position is not used
 )
 
 // ErrSpoolFile means that a spool file, or a part of it, is not what was

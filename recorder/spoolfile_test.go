@@ -160,7 +160,8 @@ func FuzzJournal(f *testing.F) {
 		`{"gap":{"reason":"late","track":0,"at":0,"end":960,"frames":1}}` + "\n" + `{"segm`))
 	f.Add([]byte(`{"cut":{"from":96000,"to":192000,"asked":960}}` + "\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		segments, _, cuts := parseJournal(b)
+		all := parseJournal(b)
+		segments, cuts := all.segments, all.cuts
 		for _, c := range cuts {
 			if c.Asked > c.From || c.From > c.To {
 				t.Fatalf("cut %+v", c)

@@ -23,6 +23,7 @@ type TakeOptions struct {
 	Origin  media.Tick    // the tick of the file's first sample; 0 for the first take
 	Started time.Time     // wall time of Origin
 	Played  string        // how it is known what was played: "mark", "stats" or "estimate"
+	Clips   bool          // notes may ask for snippets
 	Keys    seal.TakeKeys // from a seal.Pool
 }
 
@@ -76,7 +77,9 @@ type take struct {
 
 	segments []Segment // sealed, in order
 	gaps     gaps
-	cuts     []Cut // in the journal
+	clips    bool      // spool files are held for snippets
+	cuts     []Cut     // in the journal
+	snippets []Snippet // made, and not taken back since; in the order of their ids
 }
 
 // createTake makes the directory of a take, with everything that recovery needs.
@@ -98,6 +101,7 @@ func createTake(s *Spool, o TakeOptions) (*take, error) {
 			Audio: o.Keys.Audio.Recipient, Snippets: o.Keys.Snippets.Recipient, Text: o.Keys.Text.Recipient,
 		},
 		timeline: l,
+		clips:    o.Clips,
 		dir:      filepath.Join(s.takesDir(), takeName(o.Call, o.Take)),
 		spool:    s,
 	}
@@ -149,9 +153,11 @@ func openTake(s *Spool, dir string) (*take, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrSpoolFile, headFile, err)
 	}
-	if t.segments, t.gaps, t.cuts, err = readJournal(t.path(journalFile)); err != nil {
+	all, err := readJournal(t.path(journalFile))
+	if err != nil {
 		return nil, err
 	}
+	t.segments, t.gaps, t.cuts, t.snippets = all.segments, all.gaps, all.cuts, all.snippets
 	if t.journal, err = openJournal(t.path(journalFile)); err != nil {
 		return nil, err
 	}
@@ -168,7 +174,7 @@ func parseHead(b []byte) (h head, err error) {
 	if h.Version != formatVersion {
 		return h, fmt.Errorf("version %d", h.Version)
 	}
-	if h.Audio == (seal.Recipient{}) || h.Text == (seal.Recipient{}) {
+	if h.Audio == (seal.Recipient{}) || h.Text == (seal.Recipient{}) || h.Snippets == (seal.Recipient{}) {
 		return h, seal.ErrNoRecipient
 	}
 	return h, checkIDs(h.Call, h.Take, h.Epoch)
