@@ -34,11 +34,12 @@ type Manifest struct {
 	Notes      *Sealed    `json:"notes,omitempty"` // none where nothing was said
 	Meta       Sealed     `json:"meta"`
 	Complete   bool       `json:"complete"`             // all that was handed to the recorder is in it
-	Incomplete []string   `json:"incomplete,omitempty"` // why not: a GapReason, or "crashed"
+	Incomplete []string   `json:"incomplete,omitempty"` // why not: a GapReason, "crashed" or "no_spool"
 	Outcome    string     `json:"outcome"`              // how the call ended
 	Reason     string     `json:"reason"`
 	Cuts       []Cut      `json:"cuts,omitempty"`   // what was taken back, and is in no object
 	Played     string     `json:"played,omitempty"` // how it is known what was played: mark, stats or estimate
+	Source     string     `json:"source,omitempty"` // where its list comes from, if not from the spool: listing
 	Node       string     `json:"node"`             // the key that signs, base64
 	Signature  string     `json:"signature"`        // Ed25519, base64
 }

@@ -220,6 +220,7 @@ func TestAFirstCall(t *testing.T) {
 		t.Errorf("the WebVTT begins %q", vtt[:min(len(vtt), 40)])
 	}
 	s.listened(t, calls[0].ID, wav)
+	s.verified(t, calls[0].ID)
 	cmd.Process.Signal(syscall.SIGTERM)
 	if code := exit(t, cmd); code != 0 {
 		t.Errorf("a clean stop exits with %d", code)
@@ -282,6 +283,9 @@ func TestKilledGatewayLosesNothing(t *testing.T) {
 	}
 	if calls[0].Reason != "crashed" {
 		t.Errorf("the call ended for the reason %q, want crashed", calls[0].Reason)
+	}
+	if printed := s.run(t, "recordings", "verify", calls[0].ID); !strings.HasSuffix(printed, "right: it is what was recorded\n") {
+		t.Errorf("recordings verify prints %q", printed)
 	}
 	if info.Seconds < 20 {
 		t.Errorf("of some 22 s, %.1f s were recovered", info.Seconds)

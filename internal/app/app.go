@@ -8,7 +8,6 @@ package app
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -157,7 +156,7 @@ func (a *App) openStores(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	a.node = hex.EncodeToString(node.PublicKey()[:8])
+	a.node = nodeName(node.PublicKey())
 	if a.ledger, err = store.OpenLedger(ctx, ledgerAt(a.config), store.LedgerOptions{
 		Sign: node.Sign, Key: node.PublicKey(), Ballast: store.DefaultBallast, Failing: a.ledgerFailing, Metrics: metrics, Log: a.log,
 	}); err != nil {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"sidetone/configs"
-	"sidetone/media"
 	"sidetone/recorder"
 	"sidetone/seal"
 	"sidetone/store"
@@ -161,12 +160,8 @@ func (r *Records) Recording(ctx context.Context, call, take, identity string, w 
 		return RecordingInfo{}, err
 	}
 	m := recording.Manifest()
-	frame := int64(m.Channels) // bytes of one sample of all channels
-	if m.Coding == media.PCM16.String() {
-		frame *= 2
-	}
 	info := RecordingInfo{Call: m.Call, Take: m.Take, Bytes: m.Length, Segments: len(m.Segments),
-		Seconds:  float64(m.Length-int64(m.Header)) / float64(frame*int64(m.Rate)),
+		Seconds:  seconds(m),
 		Complete: m.Complete, Incomplete: m.Incomplete}
 	if err := r.noteAccess(ctx, theRecording, m); err != nil {
 		return info, err

@@ -27,6 +27,10 @@ func certificateObject(node ed25519.PublicKey) string {
 	return "nodes/" + seal.Fingerprint(node) + ".json"
 }
 
+// nodeName is how the rows of calls call a node: the first digits of its
+// fingerprint.
+func nodeName(node ed25519.PublicKey) string { return seal.Fingerprint(node)[:16] }
+
 // trust knows whose signatures count: those of keys that are trusted by name, and
 // of nodes that the operator has certified.
 type trust struct {
