@@ -173,7 +173,8 @@ func (r *Rebuilt) list(ctx context.Context, o RebuildOptions, l timeline, there 
 			part.to(s)
 		}
 	}
-	if r.Left = left; len(left) > 0 {
+	r.Left = left
+	if slices.ContainsFunc(left, func(key string) bool { return ownObject(o.Call, o.Take, key, true) }) {
 		m.Incomplete = append(m.Incomplete, string(GapDamaged))
 	}
 	return nil

@@ -184,29 +184,36 @@ func (v *Verified) readObjects(ctx context.Context, o VerifyOptions, there []str
 			return err
 		}
 	}
+	for _, s := range m.Snippets {
+		if err := look(SnippetObject(m.Call, m.Take, s.ID), s.Sealed, -1); err != nil {
+			return err
+		}
+	}
 	if m.Notes != nil {
 		if err := look(NotesObject(m.Call, m.Take), *m.Notes, -1); err != nil {
 			return err
 		}
 	}
-	if m.Meta != (Sealed{}) || !slices.Contains(m.Incomplete, NoSpool) {
+	listing := m.Source == fromListing
+	if m.Meta != (Sealed{}) || !listing {
 		if err := look(MetaObject(m.Call, m.Take), m.Meta, -1); err != nil {
 			return err
 		}
 	}
 	for _, key := range there {
-		if ownObject(m.Call, m.Take, key) && !slices.Contains(listed, key) {
+		if ownObject(m.Call, m.Take, key, listing) && !slices.Contains(listed, key) {
 			v.fault(FaultUnlisted, key, "is not in the manifest")
 		}
 	}
 	return nil
 }
 
-// ownObject reports whether an object of a take is one that its manifest lists:
-// what lies in further folders has lists of its own.
-func ownObject(call, take, key string) bool {
+// ownObject reports whether an object of a take is one that its manifest lists: what
+// lies in further folders is not, nor are snippets where the list comes from a
+// listing, which does not tell of what they are.
+func ownObject(call, take, key string, listing bool) bool {
 	folder, _, deep := strings.Cut(strings.TrimPrefix(key, "rec/"+call+"/"+take+"/"), "/")
-	return !deep || folder == "seg" || folder == "text"
+	return !deep || folder == "seg" || folder == "text" || folder == "snip" && !listing
 }
 
 // readObject reads an object, and holds its size, hash and the length of what is
