@@ -216,8 +216,7 @@ func (w *sealer) clip(t *take, want wish) (Snippet, error) {
 // there was any audio.
 func (w *sealer) readClip(t *take, track Track, from, to int64) (sound bool, err error) {
 	size := (to - from) * t.width()
-	format := media.WAVFormat{Coding: t.coding, Channels: 1, Rate: t.rate}
-	w.plain = media.AppendWAVHeader(w.plain[:0], format, uint32(size))
+	w.plain = t.clipHeader(w.plain[:0], uint32(size))
 	begin := len(w.plain)
 	w.plain = slices.Grow(w.plain, int(size))[:begin+int(size)]
 	samples := w.plain[begin:]
@@ -241,6 +240,11 @@ func (w *sealer) readClip(t *take, track Track, from, to int64) (sound bool, err
 		}
 	}
 	return sound, nil
+}
+
+// clipHeader appends the header of a snippet with so many bytes of samples.
+func (l *timeline) clipHeader(dst []byte, size uint32) []byte {
+	return media.AppendWAVHeader(dst, media.WAVFormat{Coding: l.coding, Channels: 1, Rate: l.rate}, size)
 }
 
 // lay writes what lies between two positions of a record of one track into samples,

@@ -115,10 +115,14 @@ func (t *take) removeSnippet(s Snippet) {
 	t.spool.metrics.snippets.WithLabelValues(snippetCut).Inc()
 }
 
+// takesSpan reports whether c takes back something between two ticks, with what it
+// found sealed already.
+func (c Cut) takesSpan(from, to media.Tick) bool { return max(from, c.Asked) < min(to, c.To) }
+
 // takesSpan reports whether one of the take's cuts takes back something between
 // two ticks.
 func (t *take) takesSpan(from, to media.Tick) bool {
-	return slices.ContainsFunc(t.cuts, func(c Cut) bool { return max(from, c.Asked) < min(to, c.To) })
+	return slices.ContainsFunc(t.cuts, func(c Cut) bool { return c.takesSpan(from, to) })
 }
 
 // linked returns a note without its link where its snippet has not been made.

@@ -461,3 +461,54 @@ func TestManifestRefusesSnippets(t *testing.T) {
 		}
 	}
 }
+
+// Verify holds snippets against the manifest, without a key.
+func TestVerifyLooksAtSnippets(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t)
+		k := r.begin(withClips(web("c")))
+		k.run(0, 12*second)
+		k.ask("turn", recorder.Caller, 2*second, 4*second)
+		k.ask("turn", recorder.Agent, 4*second, 8*second)
+		k.ask("turn", recorder.Agent, 9*second, 12*second)
+		k.finish(12 * second)
+		r.drain()
+		first, second, manifest := "rec/c/t1/snip/000001.age", "rec/c/t1/snip/000002.age", "rec/c/t1/manifest.json"
+		get := func(key string) []byte { return must[[]byte](t)(r.store.Get(r.ctx, key)) }
+		a, b, m := get(first), get(second), get(manifest)
+		flipped := bytes.Clone(a)
+		flipped[len(flipped)/2] ^= 1
+		in := func(from, to string) map[string][]byte {
+			changed := bytes.Replace(m, []byte(from), []byte(to), 1)
+			if bytes.Equal(changed, m) {
+				t.Fatalf("the manifest has no %s", from)
+			}
+			return map[string][]byte{manifest: changed}
+		}
+		for name, c := range map[string]struct {
+			harm map[string][]byte
+			want []string
+		}{
+			"nothing":              {nil, nil},
+			"gone":                 {map[string][]byte{first: nil}, []string{"missing snip/000001.age"}},
+			"flipped":              {map[string][]byte{first: flipped}, []string{"content snip/000001.age"}},
+			"swapped":              {map[string][]byte{first: b, second: a}, []string{"content snip/000001.age", "content snip/000002.age"}},
+			"one more":             {map[string][]byte{"rec/c/t1/snip/000009.age": a}, []string{"unlisted snip/000009.age"}},
+			"another place":        {in(`"from": 88800,`, `"from": 91200,`), []string{"content snip/000001.age", "signature manifest.json"}},
+			"beyond the recording": {in(`"to": 576000,`, `"to": 576003,`), []string{"content snip/000003.age", "manifest manifest.json", "signature manifest.json"}},
+			"taken back": {in(`"played": `, `"cuts": [{"from": 96000, "to": 99000, "asked": 96000}], "played": `),
+				[]string{"manifest manifest.json", "signature manifest.json"}},
+		} {
+			before := map[string][]byte{manifest: m, first: a, second: b, "rec/c/t1/snip/000009.age": nil}
+			for key, body := range c.harm {
+				r.store.change(key, body)
+			}
+			if got := r.faults("c"); !slices.Equal(got, c.want) {
+				t.Errorf("%s: found %q, wanted %q", name, got, c.want)
+			}
+			for key, body := range before {
+				r.store.change(key, body)
+			}
+		}
+	})
+}

@@ -155,6 +155,16 @@ func (m *Manifest) contradiction() string {
 			return fmt.Sprintf("lists segment %d with %d bytes, which has %d", g.Seq, g.Length, want)
 		}
 	}
+	for _, s := range m.Snippets {
+		for _, c := range m.Cuts {
+			if c.takesSpan(s.From, s.To) {
+				return fmt.Sprintf("lists snippet %s, which was taken back", s.ID)
+			}
+		}
+		if end := max(0, m.Length-int64(m.Header)) / (l.width() * int64(tracks)); l.position(s.From) < 0 || l.position(s.To) > end {
+			return fmt.Sprintf("lists snippet %s, which is not in the recording", s.ID)
+		}
+	}
 	return ""
 }
 
@@ -185,7 +195,7 @@ func (v *Verified) readObjects(ctx context.Context, o VerifyOptions, there []str
 		}
 	}
 	for _, s := range m.Snippets {
-		if err := look(SnippetObject(m.Call, m.Take, s.ID), s.Sealed, -1); err != nil {
+		if err := look(SnippetObject(m.Call, m.Take, s.ID), s.Sealed, v.clipBytes(s)); err != nil {
 			return err
 		}
 	}
@@ -214,6 +224,15 @@ func (v *Verified) readObjects(ctx context.Context, o VerifyOptions, there []str
 func ownObject(call, take, key string, listing bool) bool {
 	folder, _, deep := strings.Cut(strings.TrimPrefix(key, "rec/"+call+"/"+take+"/"), "/")
 	return !deep || folder == "seg" || folder == "text" || folder == "snip" && !listing
+}
+
+// clipBytes is the length of the WAV file of a snippet; -1 in a format of nobody's.
+func (v *Verified) clipBytes(s Snippet) int64 {
+	l, err := newTimeline(v.Manifest.Rate, parseCoding(v.Manifest.Coding), v.Manifest.Origin)
+	if err != nil {
+		return -1
+	}
+	return int64(len(l.clipHeader(nil, 0))) + (l.position(s.To)-l.position(s.From))*l.width()
 }
 
 // readObject reads an object, and holds its size, hash and the length of what is
