@@ -62,6 +62,7 @@ var layers = map[string][]string{
 	"web/webtest":  {},
 
 	"internal/app":               {"..."},
+	"internal/webhooks":          {},
 	"internal/onnx":              {"internal/models"},
 	"internal/models":            {},
 	"internal/models/modelstest": {"internal/models"},
@@ -112,6 +113,8 @@ var homes = []struct{ prefix, home string }{
 	{"modernc.org/sqlite", "store"},
 	{"github.com/jackc/pgx", "store"},
 	{"github.com/pressly/goose", "store"},
+	{"github.com/riverqueue/", "store"},
+	{"github.com/standard-webhooks/", "internal/webhooks"},
 	{"filippo.io/age", "seal"},
 	{"github.com/yalue/onnxruntime_go", "internal/onnx"},
 	{"github.com/tetratelabs/wazero", "dialog/tts/flite"},

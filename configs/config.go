@@ -27,6 +27,7 @@ type Config struct {
 	Recorder  Recorder  `yaml:"recorder"`
 	Storage   Storage   `yaml:"storage"`
 	Keys      Keys      `yaml:"keys"`
+	Webhooks  Webhooks  `yaml:"webhooks"`
 	Log       Log       `yaml:"log"`
 }
 
@@ -162,6 +163,21 @@ type Keys struct {
 	EscrowRecipients []string `yaml:"escrow_recipients"`
 	ProveEvery       Duration `yaml:"prove_every"`  // warn when a key was last proved longer ago
 	BackupsKept      Duration `yaml:"backups_kept"` // for how long backups of a private key are kept
+}
+
+// Webhooks is who is told what happened.
+type Webhooks struct {
+	AllowPrivate bool      `yaml:"allow_private"`
+	Endpoints    []Webhook `yaml:"endpoints"`
+}
+
+// Webhook is one endpoint.
+type Webhook struct {
+	Name        string   `yaml:"name"`
+	URL         Secret   `yaml:"url"` // its path is often one
+	Secrets     []Secret `yaml:"secrets"`
+	SecretsFile string   `yaml:"secrets_file"`
+	Events      []string `yaml:"events"` // empty: all
 }
 
 // Log is what is written to standard error.

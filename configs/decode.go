@@ -38,6 +38,20 @@ func decodeYAML(cfg *Config, text []byte) error {
 	return errors.Join(d.faults...)
 }
 
+// decodeList fills the list v from a text of YAML that is no file.
+func decodeList(v reflect.Value, text string) error {
+	var document yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &document); err != nil {
+		return syntaxError(err)
+	}
+	if len(document.Content) == 0 {
+		return nil
+	}
+	var d decoder
+	d.decode(document.Content[0], v, "")
+	return errors.Join(d.faults...)
+}
+
 // quoted is where the yaml package's errors begin to repeat the file.
 var quoted = regexp.MustCompile("['\"`].*")
 

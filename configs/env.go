@@ -42,7 +42,8 @@ func settingsOf(v reflect.Value, path string) []setting {
 }
 
 // applyEnv overrides cfg with the variables of environ, which has the form of
-// os.Environ. A list is separated by commas, a map is a list of key=value.
+// os.Environ. A list is separated by commas, a map is a list of key=value, and a
+// list of mappings is YAML, as in [{name: a}, {name: b}].
 func applyEnv(cfg *Config, environ []string) error {
 	byName := make(map[string]setting)
 	for _, s := range settings(cfg) {
@@ -78,6 +79,9 @@ func setText(v reflect.Value, text string) error {
 	switch v.Kind() {
 	case reflect.Slice:
 		v.SetZero()
+		if v.Type().Elem().Kind() == reflect.Struct {
+			return decodeList(v, text)
+		}
 		for _, part := range split(text) {
 			item := reflect.New(v.Type().Elem()).Elem()
 			if err := setScalar(item, part); err != nil {

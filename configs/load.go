@@ -37,7 +37,12 @@ func Load(path string, environ []string) (*Config, []string, error) {
 
 // readSecrets fills each secret that is given as a file.
 func (c *Config) readSecrets() error {
-	return errors.Join(
+	var hooks error
+	for i := range c.Webhooks.Endpoints {
+		e := &c.Webhooks.Endpoints[i]
+		hooks = errors.Join(hooks, readSecrets(fmt.Sprintf("webhooks.endpoints[%d].secrets", i), &e.Secrets, e.SecretsFile))
+	}
+	return errors.Join(hooks,
 		readSecret("database.url", &c.Database.URL, c.Database.URLFile),
 		readSecret("server.admin_token", &c.Server.AdminToken, c.Server.AdminTokenFile),
 		readSecret("telephony.twilio.api_key_secret", &c.Telephony.Twilio.APIKeySecret, c.Telephony.Twilio.APIKeySecretFile),

@@ -51,6 +51,7 @@ func (c *Config) Validate() error {
 	c.validateWeb(&f)
 	c.validateCalls(&f)
 	c.validateStorage(&f)
+	c.validateWebhooks(&f)
 	return errors.Join(f...)
 }
 
@@ -164,7 +165,7 @@ func (c *Config) warnings() []string {
 	if c.Server.AdminToken != "" && len(c.Server.AdminToken) < 16 {
 		w = append(w, "server.admin_token: shorter than 16 characters; it can be guessed")
 	}
-	return append(w, c.warnWeb()...)
+	return append(append(w, c.warnWeb()...), c.warnHooks()...)
 }
 
 // plainURL parses an http or https URL without user, query and fragment. Its

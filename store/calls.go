@@ -40,6 +40,7 @@ type End struct {
 	Duration time.Duration
 	Outcome  string
 	Reason   string
+	Event    string // noted with it, to be told; empty: none
 }
 
 // Filter selects calls, newest first. Its zero value selects the newest 50.
@@ -78,7 +79,7 @@ func (d *DB) InsertCall(ctx context.Context, c Call) error {
 // FinishCall notes how a call ended. A call ends once: on a call that has ended
 // it changes nothing and returns ErrConflict.
 func (d *DB) FinishCall(ctx context.Context, id string, e End) error {
-	return d.update(ctx, id, "finish call", `
+	return d.updateAfter(ctx, id, "finish call", noteEnded(e, "id", id), `
 		update calls set ended_at = $2, duration_ms = $3, outcome = $4, reason = $5
 		where id = $1 and ended_at is null`, id, e.At.UnixMilli(), e.Duration.Milliseconds(), e.Outcome, e.Reason)
 }
@@ -87,7 +88,7 @@ func (d *DB) FinishCall(ctx context.Context, id string, e End) error {
 // returns how many: what a process that crashed has left behind. Call it when
 // no call of the node can be live.
 func (d *DB) EndLive(ctx context.Context, node string, e End) (int, error) {
-	done, err := d.sql.ExecContext(ctx, `
+	done, err := d.sql.execAfter(ctx, noteEnded(e, "node", "", node), `
 		update calls set ended_at = $1, outcome = $2, reason = $3 where ended_at is null and node in ('', $4)`,
 		e.At.UnixMilli(), e.Outcome, e.Reason, node)
 	if err != nil {
@@ -121,8 +122,13 @@ func (d *DB) SetSubject(ctx context.Context, id, subject string) error {
 }
 
 // update runs a statement that changes the one row of a call.
-func (d *DB) update(ctx context.Context, id, op, statement string, args ...any) error {
-	done, err := d.sql.ExecContext(ctx, statement, args...)
+func (d *DB) update(ctx context.Context, id, op, query string, args ...any) error {
+	return d.updateAfter(ctx, id, op, nil, query, args...)
+}
+
+// updateAfter is update with statements that stand or fall with it.
+func (d *DB) updateAfter(ctx context.Context, id, op string, before []statement, query string, args ...any) error {
+	done, err := d.sql.execAfter(ctx, before, query, args...)
 	if err == nil {
 		var n int64
 		if n, err = done.RowsAffected(); err == nil && n == 0 {

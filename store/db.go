@@ -45,6 +45,27 @@ func (d *database) ExecContext(ctx context.Context, query string, args ...any) (
 	return d.writes.exec(ctx, query, args)
 }
 
+// execAfter runs statements and then a last one, all in one transaction, and
+// returns what the last came to.
+func (d *database) execAfter(ctx context.Context, before []statement, query string, args ...any) (sql.Result, error) {
+	if len(before) == 0 {
+		return d.ExecContext(ctx, query, args...)
+	}
+	if d.writes != nil {
+		return d.writes.do(ctx, &write{before: before, query: query, args: args, done: make(chan struct{})})
+	}
+	tx, err := d.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Rollback()
+	result, err := execAll(ctx, tx, before, query, args)
+	if err != nil {
+		return nil, err
+	}
+	return result, tx.Commit()
+}
+
 // Close closes the database.
 func (d *database) Close() error {
 	if d.writes != nil {

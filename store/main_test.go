@@ -128,6 +128,8 @@ func play(role, path string) error {
 		body, err := o.Get(ctx, "left/behind")
 		fmt.Println(string(body))
 		return errors.Join(err, b.Close())
+	case "jobs":
+		return playJobs(path)
 	case "full disk":
 		return playFullDisk(path)
 	case "append": // to a ledger, until killed

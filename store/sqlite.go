@@ -27,6 +27,11 @@ const (
 // WAL lets readers read while one writes; synchronous says how a commit is made
 // durable; secure_delete overwrites what is deleted.
 func openSQLite(ctx context.Context, path, folder, synchronous string) (*database, error) {
+	return openSQLiteWith(path, synchronous, func(db *sql.DB) error { return migrate(ctx, db, goose.DialectSQLite3, folder) })
+}
+
+// openSQLiteWith opens the file and has its schema brought up to date.
+func openSQLiteWith(path, synchronous string, migrate func(*sql.DB) error) (*database, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -56,7 +61,7 @@ func openSQLite(ctx context.Context, path, folder, synchronous string) (*databas
 		return nil, err
 	}
 	db.SetMaxOpenConns(8)
-	if err := migrate(ctx, db, goose.DialectSQLite3, folder); err != nil {
+	if err := migrate(db); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	// A transaction that may write takes the one write lock when it begins.

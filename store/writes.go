@@ -25,8 +25,16 @@ type writes struct {
 	once    sync.Once
 }
 
-// write is one statement that is to be committed.
+// statement is SQL and its arguments.
+type statement struct {
+	query string
+	args  []any
+}
+
+// write is one statement that is to be committed, after others that stand or fall
+// with it.
 type write struct {
+	before []statement
 	query  string
 	args   []any
 	result sql.Result
@@ -43,7 +51,11 @@ func newWrites(db *sql.DB) *writes {
 // exec runs a statement and returns when it is committed. A statement whose ctx
 // ends meanwhile may be committed all the same.
 func (w *writes) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
-	one := &write{query: query, args: args, done: make(chan struct{})}
+	return w.do(ctx, &write{query: query, args: args, done: make(chan struct{})})
+}
+
+// do is exec for a write that may have others before it.
+func (w *writes) do(ctx context.Context, one *write) (sql.Result, error) {
 	select {
 	case w.asked <- one:
 	case <-ctx.Done():
@@ -113,9 +125,40 @@ func (w *writes) attempt(ctx context.Context, batch []*write) error {
 	}
 	defer tx.Rollback()
 	for _, one := range batch {
-		one.result, one.err = tx.ExecContext(ctx, one.query, one.args...)
+		if err := one.run(ctx, tx); err != nil {
+			return err
+		}
 	}
 	return tx.Commit()
+}
+
+// run runs the statements of a write. Its error is one after which the
+// transaction is of no use.
+func (w *write) run(ctx context.Context, tx *sql.Tx) error {
+	if len(w.before) == 0 {
+		w.result, w.err = tx.ExecContext(ctx, w.query, w.args...)
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, "savepoint one"); err != nil {
+		return err
+	}
+	if w.result, w.err = execAll(ctx, tx, w.before, w.query, w.args); w.err != nil {
+		if _, err := tx.ExecContext(ctx, "rollback to one"); err != nil {
+			return err
+		}
+	}
+	_, err := tx.ExecContext(ctx, "release one")
+	return err
+}
+
+// execAll runs statements and then a last one, and returns what that came to.
+func execAll(ctx context.Context, tx *sql.Tx, before []statement, query string, args []any) (sql.Result, error) {
+	for _, s := range before {
+		if _, err := tx.ExecContext(ctx, s.query, s.args...); err != nil {
+			return nil, err
+		}
+	}
+	return tx.ExecContext(ctx, query, args...)
 }
 
 // close ends the goroutine, after the commit that is under way.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"sidetone/internal/webhooks"
 	"sidetone/recorder"
 	"sidetone/store"
 )
@@ -37,9 +38,33 @@ var errAnchors = errors.New("app: impossible rows of manifests")
 // anchorWithin bounds the writing of a row.
 const anchorWithin = 5 * time.Second
 
-// witness is told of a manifest that is stored.
+// witness is told of a manifest that is stored, until it returns no error: then its
+// row stands, and so does the event of it.
 func (a *App) witness(ctx context.Context, w recorder.Witnessed) error {
-	return anchor(ctx, a.ledger, w)
+	if err := anchor(ctx, a.ledger, w); err != nil {
+		return err
+	}
+	state := "complete"
+	if !w.Complete {
+		state = "incomplete"
+	}
+	return a.tellRecording(ctx, webhooks.RecordingStored, w.Call, w.Take, state)
+}
+
+// tellRecording notes an event of a take, unless it is on its way out.
+func (a *App) tellRecording(ctx context.Context, event, id, take, state string) error {
+	ctx, cancel := context.WithTimeout(ctx, anchorWithin)
+	defer cancel()
+	if out, err := a.onItsWayOut(ctx, id, take); out || err != nil {
+		return err
+	}
+	return a.hooks.note(ctx, store.Event{Name: event, Call: id, Take: take, State: state, At: time.Now()})
+}
+
+// onItsWayOut reports whether a take is to be destroyed.
+func (a *App) onItsWayOut(ctx context.Context, id, take string) (bool, error) {
+	pending, err := a.db.PendingDeletions(ctx)
+	return slices.ContainsFunc(pending, func(d store.Deletion) bool { return d.Call == id && (d.Take == take || d.Take == "") }), err
 }
 
 // anchor writes the row of a manifest, unless there is one.

@@ -44,6 +44,9 @@ type Options struct {
 	// any, are registered there already.
 	Registry *prometheus.Registry
 	Log      *slog.Logger
+	// HookWait is how long webhooks wait after an attempt that failed, counted from
+	// 1; nil: as documented.
+	HookWait func(attempt int) time.Duration
 }
 
 // App is a gateway.
@@ -74,6 +77,7 @@ type App struct {
 	twilio      *twilio.Server
 	webrtc      *webrtc.Server
 	caps        *caps // of callers from web pages
+	hooks       *hooks
 	policy      policies
 	failing     atomic.Bool // the ledger can not be written
 	node        string      // whose calls are ours, where several gateways share a database
@@ -119,7 +123,7 @@ func (a *App) onStop(name string, do func(context.Context) error) {
 // open is the wiring, in the order in which the parts need each other.
 func (a *App) open(ctx context.Context, o Options) error {
 	for _, open := range []func(context.Context, Options) error{
-		a.openSockets, a.openMetrics, a.openStores, a.openKeys, a.openTrust, a.openReaders, a.openRecorder, a.openPolicy, a.openSpeech, a.openChat, a.openAgents,
+		a.openSockets, a.openMetrics, a.openStores, a.openKeys, a.openTrust, a.openReaders, a.openHooks, a.openRecorder, a.openPolicy, a.openSpeech, a.openChat, a.openAgents,
 		a.openChecks, a.openPhone, a.openWeb, a.openRoutes,
 	} {
 		if err := open(ctx, o); err != nil {

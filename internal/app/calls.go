@@ -10,6 +10,7 @@ import (
 	"sidetone/configs"
 	"sidetone/consent"
 	"sidetone/dialog"
+	"sidetone/internal/webhooks"
 	"sidetone/media"
 	"sidetone/store"
 	"sidetone/telephony"
@@ -71,10 +72,12 @@ func (a *App) leave(id string) {
 func (a *App) finish(id string, took time.Duration, r call.Result) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	err := a.db.FinishCall(ctx, id, store.End{At: time.Now(), Duration: took, Outcome: string(r.Outcome), Reason: string(r.Reason)})
+	err := a.db.FinishCall(ctx, id, store.End{At: time.Now(), Duration: took, Outcome: string(r.Outcome), Reason: string(r.Reason),
+		Event: a.hooks.event(webhooks.CallFinished)})
 	if err != nil {
 		a.log.Error("end of call not noted", "call", id, "err", err)
 	}
+	a.hooks.noted()
 }
 
 // run makes the call of a leg and runs it.
@@ -94,9 +97,11 @@ func (a *App) run(ctx context.Context, leg telephony.Leg) (call.Result, error) {
 		return call.Result{}, err
 	}
 	takes := a.takesOf(leg)
+	behind := &notes{group: &a.wg}
+	defer behind.wait(notedWithin) // the end of a call is told with what its row says
 	c, err := call.New(call.Options{
 		Persona: persona, Languages: a.languages(ctx, ready, info), Colleague: a.colleague(ctx, info), Leg: leg, Detector: detector, Ledger: a.ledger,
-		Begin: takes.begin, Destroy: takes.destroy, Watch: a.watcher(info), Limit: a.longest(info.Kind), Farewell: farewell,
+		Begin: takes.begin, Destroy: takes.destroy, Watch: a.watcher(info, behind), Limit: a.longest(info.Kind), Farewell: farewell,
 		Metrics: a.metrics, Log: a.log,
 	})
 	if err != nil {
@@ -183,20 +188,23 @@ var farewell = call.Farewell{
 	Unanswered:   "I did not get an answer, so I will end the call here. Nothing was recorded. Goodbye.",
 }
 
+// notedWithin is how long a call that has ended waits for its row to say so.
+const notedWithin = 5 * time.Second
+
 // withdrawn is what the row of a call says of a consent that was taken back.
 const withdrawn = "withdrawn"
 
 // watcher publishes what a call shows of itself, and keeps its row up to date.
-func (a *App) watcher(info telephony.Info) func(call.Update) {
+func (a *App) watcher(info telephony.Info, behind *notes) func(call.Update) {
 	return func(u call.Update) {
 		a.events.publish(eventOf(info, u))
 		switch u.Kind {
 		case call.ConsentSettled:
-			a.wg.Go(func() { a.note(a.db.SetConsent(a.ctx, info.ID, string(u.Consent)), info.ID) })
+			behind.add(func() { a.note(a.db.SetConsent(a.ctx, info.ID, string(u.Consent)), info.ID) })
 		case call.AgentChosen:
-			a.wg.Go(func() { a.note(a.db.SetAgent(a.ctx, info.ID, u.Agent), info.ID) })
+			behind.add(func() { a.note(a.db.SetAgent(a.ctx, info.ID, u.Agent), info.ID) })
 		case call.ConsentWithdrawn:
-			a.wg.Go(func() { a.note(a.db.SetConsent(a.ctx, info.ID, withdrawn), info.ID) })
+			behind.add(func() { a.note(a.db.SetConsent(a.ctx, info.ID, withdrawn), info.ID) })
 		}
 	}
 }

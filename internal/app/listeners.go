@@ -145,6 +145,9 @@ func (a *App) operatorRoutes() map[string]http.Handler {
 
 		"POST /api/v1/calls/{id}/commands": http.HandlerFunc(a.commandCall),
 
+		"GET /api/v1/webhooks":             http.HandlerFunc(a.listHooks),
+		"POST /api/v1/webhooks/{id}/retry": http.HandlerFunc(a.retryHook),
+
 		"POST /api/v1/session-tokens": http.HandlerFunc(a.sessionToken),
 	}
 }

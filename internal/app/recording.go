@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sidetone/call"
+	"sidetone/internal/webhooks"
 	"sidetone/recorder"
 	"sidetone/seal"
 	"sidetone/store"
@@ -28,12 +29,14 @@ func (a *App) openRecorder(ctx context.Context, _ Options) error {
 	}
 	a.onStop("spool's lock", func(context.Context) error { return a.spool.Close() })
 	// The spool has one owner, so what is live in the database has crashed.
-	crashed, err := a.db.EndLive(ctx, a.node, store.End{At: time.Now(), Outcome: string(call.Internal), Reason: string(call.Crashed)})
+	crashed, err := a.db.EndLive(ctx, a.node, store.End{At: time.Now(), Outcome: string(call.Internal), Reason: string(call.Crashed),
+		Event: a.hooks.event(webhooks.CallFinished)})
 	if err != nil {
 		return err
 	}
 	if crashed > 0 {
 		a.log.Warn("calls of an earlier process had not ended", "calls", crashed)
+		a.hooks.noted()
 	}
 	a.background("spool", a.spool.Run)
 	a.onStop("uploads", func(ctx context.Context) error {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"sidetone/internal/webhooks"
 	"sidetone/media"
 	"sidetone/recorder"
 	"sidetone/telephony"
@@ -136,12 +137,11 @@ func (a *App) stored(id, take string, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	if pending, err := a.db.PendingDeletions(ctx); err == nil {
-		for _, d := range pending {
-			if d.Call == id && d.Take == take {
-				return // on its way out
-			}
-		}
+	if out, e := a.onItsWayOut(ctx, id, take); out && e == nil {
+		return
 	}
 	a.note(a.db.SetRecording(ctx, id, state, n), id)
+	if err != nil { // the take stays on the spool, so this is said again if it cannot be noted
+		a.note(a.tellRecording(ctx, webhooks.RecordingFailed, id, take, state), id)
+	}
 }
