@@ -163,6 +163,9 @@ type Keys struct {
 	EscrowRecipients []string `yaml:"escrow_recipients"`
 	ProveEvery       Duration `yaml:"prove_every"`  // warn when a key was last proved longer ago
 	BackupsKept      Duration `yaml:"backups_kept"` // for how long backups of a private key are kept
+	KMSKeyID         string   `yaml:"kms_key_id"`   // of AWS KMS, for epochs that begin from now on; empty: age keys
+	KMSRegion        string   `yaml:"kms_region"`
+	KMSEndpoint      string   `yaml:"kms_endpoint"`
 }
 
 // Webhooks is who is told what happened.

@@ -143,6 +143,15 @@ func (c *Config) validateStorage(f *faults) {
 		f.check(strings.HasPrefix(r, "age1"), fmt.Sprintf("keys.escrow_recipients[%d]", i),
 			"must be an age recipient, which begins with age1")
 	}
+	f.check(c.Keys.KMSKeyID == "" || len(c.Keys.EscrowRecipients) == 0, "keys.kms_key_id",
+		"can not be set together with keys.escrow_recipients: a KMS key has no recipients beside it")
+	if c.Keys.KMSEndpoint != "" {
+		if u, err := plainURL(c.Keys.KMSEndpoint); err != nil {
+			f.add("keys.kms_endpoint", "%v", err)
+		} else if u.Scheme == "http" && !isLoopbackHost(u.Hostname()) {
+			f.add("keys.kms_endpoint", "must be https, since keys of recordings are sent there")
+		}
+	}
 	f.check(c.Keys.ProveEvery > 0, "keys.prove_every", "must be more than 0s")
 	f.check(c.Keys.BackupsKept >= 0, "keys.backups_kept", "must not be negative")
 }

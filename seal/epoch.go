@@ -14,15 +14,17 @@ var ErrUnknownEpoch = errors.New("seal: unknown epoch")
 // Epoch is one generation of the operator's key. The identity of any one of
 // its recipients unwraps what was wrapped in it. Unless the epoch is Named, the
 // first recipient is that of a pair that was made for this epoch alone, and the
-// others are escrow.
+// others are escrow. An epoch of a key service has a ServiceKey in place of
+// recipients.
 type Epoch struct {
 	ID         string      `json:"id"` // "epoch-1", "epoch-2", ...
 	Created    time.Time   `json:"created"`
-	Recipients []Recipient `json:"recipients"`
-	Named      bool        `json:"named,omitempty"`    // no pair was made for it
-	Wiping     []Recipient `json:"wiping,omitempty"`   // those whose private halves are being destroyed here
-	Destroyed  time.Time   `json:"destroyed,omitzero"` // when the last of Gone was destroyed
-	Gone       []Recipient `json:"gone,omitempty"`     // those whose private halves are destroyed
+	Recipients []Recipient `json:"recipients,omitempty"`
+	ServiceKey string      `json:"service_key,omitempty"` // as the service names it
+	Named      bool        `json:"named,omitempty"`       // no pair was made for it
+	Wiping     []Recipient `json:"wiping,omitempty"`      // those whose private halves are being destroyed here
+	Destroyed  time.Time   `json:"destroyed,omitzero"`    // when the last of Gone was destroyed, or the service's key will be
+	Gone       []Recipient `json:"gone,omitempty"`        // those whose private halves are destroyed
 }
 
 // Own returns the recipient of the pair that was made for the epoch, if one was.
@@ -44,6 +46,9 @@ func (e Epoch) Openers() []Recipient {
 func (e Epoch) Irrecoverable(keep time.Duration) (time.Time, bool) {
 	if e.Destroyed.IsZero() || len(e.Openers()) > 0 {
 		return time.Time{}, false
+	}
+	if e.ServiceKey != "" {
+		return e.Destroyed, true // there are no backups of it
 	}
 	return e.Destroyed.Add(keep), true
 }

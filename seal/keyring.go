@@ -15,11 +15,13 @@ import (
 // Keyring keeps epoch keys in a directory: epochs.json lists the epochs with
 // their public halves, proofs.json who has shown to have the private halves,
 // epoch-<n>.agekey (mode 0600) holds a private half. The private files may be
-// kept elsewhere: then the keyring wraps and does not unwrap. Its methods may be
-// called from any goroutine, and several processes may share the directory.
+// kept elsewhere: then the keyring wraps and does not unwrap. The keys of an epoch
+// may also be kept by a Service. Its methods may be called from any goroutine, and
+// several processes may share the directory.
 type Keyring struct {
-	dir  string
-	list atomic.Pointer[epochs]
+	dir     string
+	service Service // nil: none
+	list    atomic.Pointer[epochs]
 }
 
 // epochs is what epochs.json held when it was read. It is never changed in place.
@@ -103,8 +105,8 @@ func parseEpochs(b []byte) ([]Epoch, error) {
 		return nil, err
 	}
 	for i, e := range all {
-		if len(e.Recipients) == 0 {
-			return nil, fmt.Errorf("%s: %w", e.ID, ErrNoRecipient)
+		if (len(e.Recipients) == 0) == (e.ServiceKey == "") {
+			return nil, fmt.Errorf("%s: recipients or a service's key: %w", e.ID, ErrNoRecipient)
 		}
 		if !isEpochID(e.ID) || i > 0 && indexOf(all[:i], e.ID) >= 0 {
 			return nil, fmt.Errorf("epoch %d is called %.80q", i+1, e.ID)
@@ -191,6 +193,9 @@ func (k *Keyring) Private(epoch string) (Identity, error) {
 	if !e.Destroyed.IsZero() {
 		return Identity{}, fmt.Errorf("%s was destroyed: %w", epoch, ErrNoIdentity)
 	}
+	if e.ServiceKey != "" {
+		return Identity{}, fmt.Errorf("the private half of %s does not leave its key service: %w", epoch, ErrNoIdentity)
+	}
 	id, err := keyFile(k.privateFile(epoch))
 	if errors.Is(err, fs.ErrNotExist) {
 		return Identity{}, fmt.Errorf("the private half of %s, a key of %v, is not at %s: %w",
@@ -200,9 +205,14 @@ func (k *Keyring) Private(epoch string) (Identity, error) {
 }
 
 // Wrap implements Keys. What it returns is an age file that holds the
-// identity in its written form, so that stock age can unwrap it.
-func (k *Keyring) Wrap(_ context.Context, id Identity) (string, []byte, error) {
+// identity in its written form, so that stock age can unwrap it; or what the
+// service of the epoch makes of that form.
+func (k *Keyring) Wrap(ctx context.Context, id Identity) (string, []byte, error) {
 	e := k.Current()
+	if e.ServiceKey != "" {
+		wrapped, err := k.wrapIn(ctx, e, id)
+		return e.ID, wrapped, err
+	}
 	wrapped, err := Seal(nil, []byte(id.Secret()+"\n"), e.Recipients...)
 	return e.ID, wrapped, err
 }
@@ -210,6 +220,9 @@ func (k *Keyring) Wrap(_ context.Context, id Identity) (string, []byte, error) {
 // Unwrap implements Keys. The private half is read from its file each time
 // and not kept, so that a destroyed file opens nothing from then on.
 func (k *Keyring) Unwrap(ctx context.Context, epoch string, wrapped []byte) (Identity, error) {
+	if e, err := k.Epoch(epoch); err == nil && e.ServiceKey != "" && e.Destroyed.IsZero() {
+		return k.unwrapIn(ctx, e, wrapped)
+	}
 	id, err := k.Private(epoch)
 	if err != nil {
 		return Identity{}, err

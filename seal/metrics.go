@@ -53,7 +53,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 // where one of its recipients has proved nothing.
 func (m *Metrics) Observe(k *Keyring, proved time.Time) {
 	m.epoch.Set(float64(len(k.Epochs())))
-	m.recipients.Set(float64(len(k.Current().Recipients)))
+	m.recipients.Set(float64(max(1, len(k.Current().Recipients)))) // a service's key is one
 	m.here.Set(0)
 	if k.Serving() {
 		m.here.Set(1)

@@ -2,6 +2,7 @@ package seal
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -40,8 +41,8 @@ type Proof struct {
 	Answer string    `json:"answer,omitempty"` // SHA-256 of its answer, in hex
 }
 
-// Proofs returns the proofs noted in the directory of a keyring, by recipient,
-// whether or not the recipient takes part in an epoch, and whether or not there
+// Proofs returns the proofs noted in the directory of a keyring, by recipient or
+// key of a service, whether or not the recipient takes part in an epoch, and whether or not there
 // is a keyring yet.
 func Proofs(dir string) (map[string]Proof, error) {
 	b, err := os.ReadFile(filepath.Join(dir, proofList))
@@ -78,7 +79,7 @@ func Challenge(dir string, r Recipient) ([]byte, error) {
 		return nil, fmt.Errorf("seal: challenge: %w", err)
 	}
 	sum := sha256.Sum256([]byte(answer))
-	return out.Bytes(), changeProof(dir, r, func(p *Proof) error {
+	return out.Bytes(), changeProof(dir, r.String(), func(p *Proof) error {
 		p.Asked, p.Answer = now(), hex.EncodeToString(sum[:])
 		return nil
 	})
@@ -88,7 +89,7 @@ func Challenge(dir string, r Recipient) ([]byte, error) {
 // else the error wraps ErrAnswer. An answer counts once.
 func Answer(dir string, r Recipient, answer string) error {
 	sum := sha256.Sum256([]byte(strings.TrimSpace(answer)))
-	return changeProof(dir, r, func(p *Proof) error {
+	return changeProof(dir, r.String(), func(p *Proof) error {
 		if p.Answer == "" || time.Since(p.Asked) > challengeLives {
 			return fmt.Errorf("%w: there is none, or it is older than 30 days", ErrAnswer)
 		}
@@ -125,10 +126,31 @@ func prove(dir string, id Identity) error {
 	if _, err := Open(sealed, id); err != nil {
 		return err
 	}
-	return putProof(dir, id.Recipient(), func(p *Proof) error {
+	return putProof(dir, id.Recipient().String(), func(p *Proof) error {
 		*p = Proof{Proved: now()}
 		return nil
 	})
+}
+
+// ProveCurrent notes that the current epoch's key opens what is wrapped to it, if
+// its private half is here or with the keyring's service: the others have to be
+// asked.
+func (k *Keyring) ProveCurrent(ctx context.Context) error {
+	e := k.Current()
+	if e.ServiceKey != "" {
+		if k.service == nil {
+			return fmt.Errorf("%s: %w", e.ID, ErrNoService)
+		}
+		return ProveService(ctx, k.dir, k.service, e.ServiceKey)
+	}
+	if !k.Holds(e.ID) {
+		return nil
+	}
+	id, err := k.Private(e.ID)
+	if err != nil {
+		return err
+	}
+	return Prove(k.dir, id)
 }
 
 // proved returns an error that wraps ErrUnproved for the first of rs who has
@@ -146,26 +168,27 @@ func proved(dir string, rs []Recipient) error {
 	return nil
 }
 
-func changeProof(dir string, r Recipient, change func(*Proof) error) error {
+// changeProof changes the proof of a recipient, or of a service's key.
+func changeProof(dir, who string, change func(*Proof) error) error {
 	unlock, err := lockKeys(dir)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	return putProof(dir, r, change)
+	return putProof(dir, who, change)
 }
 
 // putProof is changeProof for who holds the lock.
-func putProof(dir string, r Recipient, change func(*Proof) error) error {
+func putProof(dir, who string, change func(*Proof) error) error {
 	proofs, err := Proofs(dir)
 	if err != nil {
 		return err
 	}
-	p := proofs[r.String()]
+	p := proofs[who]
 	if err := change(&p); err != nil {
-		return fmt.Errorf("%s: %w", r, err)
+		return fmt.Errorf("%s: %w", who, err)
 	}
-	proofs[r.String()] = p
+	proofs[who] = p
 	b, err := json.MarshalIndent(proofs, "", "  ")
 	if err != nil {
 		return fmt.Errorf("seal: proofs: %w", err)
@@ -179,6 +202,9 @@ func (k *Keyring) Proved(e Epoch) (time.Time, error) {
 	proofs, err := Proofs(k.dir)
 	if err != nil {
 		return time.Time{}, err
+	}
+	if e.ServiceKey != "" {
+		return proofs[e.ServiceKey].Proved, nil
 	}
 	oldest := proofs[e.Recipients[0].String()].Proved
 	for _, r := range e.Recipients[1:] {

@@ -20,11 +20,12 @@ var (
 )
 
 // Plan says who can open what is wrapped in an epoch that is to begin: at least
-// one of its fields is set, and not both Here and File.
+// one of its fields is set, not both Here and File, and ServiceKey alone.
 type Plan struct {
 	Here       bool        // a pair is made, and its private half kept in the keyring's directory
 	File       string      // a pair is made, and its private half written to this file, for elsewhere
 	Recipients []Recipient // further ones; each has answered a challenge
+	ServiceKey string      // a key service's, of which ProveService has shown that it opens
 }
 
 // Rotate begins the next epoch. What was wrapped before stays wrapped to its own
@@ -49,6 +50,9 @@ func (k *Keyring) begin(p Plan) (Epoch, error) {
 	if p.Here && p.File != "" {
 		return Epoch{}, fmt.Errorf("%w: the private half goes to one place", ErrPlan)
 	}
+	if p.ServiceKey != "" {
+		return k.beginService(e, p, old)
+	}
 	if err := proved(k.dir, p.Recipients); err != nil {
 		return Epoch{}, err
 	}
@@ -68,6 +72,27 @@ func (k *Keyring) begin(p Plan) (Epoch, error) {
 	if len(e.Recipients) == 0 {
 		return Epoch{}, fmt.Errorf("%w: %w", ErrPlan, ErrNoRecipient)
 	}
+	return e, k.save(append(old[:len(old):len(old)], e))
+}
+
+// beginService is begin for an epoch whose key is kept by a service.
+func (k *Keyring) beginService(e Epoch, p Plan, old []Epoch) (Epoch, error) {
+	if p.Here || p.File != "" || len(p.Recipients) > 0 {
+		return Epoch{}, fmt.Errorf("%w: a key service has no other recipients beside it", ErrPlan)
+	}
+	proofs, err := Proofs(k.dir)
+	if err != nil {
+		return Epoch{}, err
+	}
+	if proofs[p.ServiceKey].Proved.IsZero() {
+		return Epoch{}, fmt.Errorf("%w: %s", ErrUnproved, p.ServiceKey)
+	}
+	for _, o := range old {
+		if o.ServiceKey == p.ServiceKey {
+			return Epoch{}, fmt.Errorf("%w: %s is the key of %s, and each epoch has its own", ErrPlan, p.ServiceKey, o.ID)
+		}
+	}
+	e.ServiceKey, e.Named = p.ServiceKey, false
 	return e, k.save(append(old[:len(old):len(old)], e))
 }
 
@@ -105,16 +130,9 @@ func (k *Keyring) Destroy(epoch, file string, gone ...Recipient) (Epoch, error) 
 		return Epoch{}, err
 	}
 	defer unlock()
-	if _, err := k.Reload(); err != nil {
+	all, at, err := k.ending(epoch)
+	if err != nil {
 		return Epoch{}, err
-	}
-	all := slices.Clone(k.Epochs())
-	at := indexOf(all, epoch)
-	switch {
-	case at < 0:
-		return Epoch{}, fmt.Errorf("%.80q: %w", epoch, ErrUnknownEpoch)
-	case at == len(all)-1:
-		return Epoch{}, fmt.Errorf("%s: %w", epoch, ErrCurrent)
 	}
 	e := &all[at]
 	files, err := k.privateFiles(*e, file)
@@ -143,6 +161,22 @@ func (k *Keyring) Destroy(epoch, file string, gone ...Recipient) (Epoch, error) 
 		return *e, fmt.Errorf("%s: none of its private halves is here, nor said to be destroyed: %w", epoch, ErrNoIdentity)
 	}
 	return *e, k.save(all)
+}
+
+// ending returns a copy of all epochs, and where in it is the one that is to end. The
+// caller holds the lock.
+func (k *Keyring) ending(epoch string) (all []Epoch, at int, err error) {
+	if _, err := k.Reload(); err != nil {
+		return nil, 0, err
+	}
+	all = slices.Clone(k.Epochs())
+	switch at = indexOf(all, epoch); at {
+	case -1:
+		return nil, 0, fmt.Errorf("%.80q: %w", epoch, ErrUnknownEpoch)
+	case len(all) - 1:
+		return nil, 0, fmt.Errorf("%s: %w", epoch, ErrCurrent)
+	}
+	return all, at, nil
 }
 
 // mayBeGone returns an error unless r takes part in the epoch at, and in none

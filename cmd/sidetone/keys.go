@@ -27,18 +27,22 @@ func planFlags(c *cobra.Command, p *app.KeyPlan) {
 	c.Flags().BoolVar(&p.Here, "here", false, "make a key, and keep its private half in keys.dir")
 	c.Flags().StringVar(&p.File, "identity-file", "", "make a key, and write its private half to this file, which the gateway does not need")
 	c.Flags().StringArrayVar(&p.Recipients, "recipient", nil, "age recipient who can open as well and has answered a challenge; may be given several times")
+	c.Flags().StringVar(&p.KMSKey, "kms-key", "", "key of AWS KMS (id, ARN or alias/...) in place of age keys")
+	for _, other := range []string{"identity-file", "recipient", "here"} {
+		c.MarkFlagsMutuallyExclusive("kms-key", other)
+	}
 	c.MarkFlagsMutuallyExclusive("here", "identity-file")
 }
 
 func initKeysCommand(g *global) *cobra.Command {
 	var plan app.KeyPlan
 	c := &cobra.Command{Use: "init", Short: "Make the first epoch, before the first start of the gateway", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := g.load()
 			if err != nil {
 				return err
 			}
-			e, err := app.InitKeys(config, plan)
+			e, err := app.InitKeys(cmd.Context(), config, plan)
 			if err != nil || g.json {
 				return orJSON(e, err)
 			}
@@ -68,6 +72,9 @@ func printEpoch(e app.KeyEpoch) {
 		fmt.Print("  (current)")
 	}
 	fmt.Println()
+	if e.ServiceKey != "" {
+		fmt.Printf("  kms     %s\n", e.ServiceKey)
+	}
 	for _, r := range e.Recipients {
 		state := "proved " + day(r.Proved)
 		if r.Destroyed {
@@ -164,8 +171,8 @@ func firstLine(r io.Reader) (string, error) {
 func rotateCommand(g *global) *cobra.Command {
 	var r app.Rotation
 	c := &cobra.Command{Use: "rotate", Short: "Begin the next epoch, and wrap the keys of all recordings to it",
-		Long: "Begins the next epoch, and wraps the keys of all recordings to it; no recording is touched. With none of --here, --identity-file\n" +
-			"and --recipient the next epoch is kept as the current one. It may be cut off at any moment: --resume goes on.",
+		Long: "Begins the next epoch, and wraps the keys of all recordings to it; no recording is touched. With none of --here, --identity-file,\n" +
+			"--recipient and --kms-key the next epoch is kept as the configuration says, or as the current one. It may be cut off at any moment: --resume goes on.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withKeys(cmd, g, func(k *app.KeyAdmin) error { return rotate(cmd, g, k, r) })
@@ -175,7 +182,7 @@ func rotateCommand(g *global) *cobra.Command {
 	c.Flags().BoolVar(&r.NoRewrap, "no-rewrap", false, "begin the epoch alone; whoever has the private half of the old one goes on with --resume")
 	c.Flags().StringArrayVarP(&r.Identities, "identity", "i", nil, "age identity file that opens earlier epochs, where their private half is not in keys.dir")
 	c.MarkFlagsMutuallyExclusive("resume", "no-rewrap")
-	for _, plan := range []string{"here", "identity-file", "recipient"} {
+	for _, plan := range []string{"here", "identity-file", "recipient", "kms-key"} {
 		c.MarkFlagsMutuallyExclusive("resume", plan)
 	}
 	return c

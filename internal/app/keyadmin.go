@@ -21,21 +21,34 @@ type KeyPlan struct {
 	Here       bool     // a pair is made, its private half kept in keys.dir
 	File       string   // a pair is made, its private half written to this file
 	Recipients []string // further recipients, "age1..."
+	KMSKey     string   // a key of AWS KMS, and none of the others
 }
 
-func (p KeyPlan) parse() (seal.Plan, error) {
+func (p KeyPlan) isEmpty() bool {
+	return !p.Here && p.File == "" && len(p.Recipients) == 0 && p.KMSKey == ""
+}
+
+func (p KeyPlan) parse(ctx context.Context, c *configs.Config) (seal.Plan, error) {
+	if p.KMSKey != "" {
+		if p.Here || p.File != "" || len(p.Recipients) > 0 {
+			return seal.Plan{}, fmt.Errorf("%w: a KMS key has no recipients beside it", seal.ErrPlan)
+		}
+		return planService(ctx, c, p.KMSKey)
+	}
 	rs, err := recipients("recipient", p.Recipients)
 	return seal.Plan{Here: p.Here, File: p.File, Recipients: rs}, err
 }
 
-// InitKeys makes the first epoch. An empty plan keeps a new private half in
-// keys.dir, with the escrow recipients of the configuration, as a gateway does at
-// its first start.
-func InitKeys(c *configs.Config, p KeyPlan) (KeyEpoch, error) {
-	if !p.Here && p.File == "" && len(p.Recipients) == 0 {
+// InitKeys makes the first epoch. An empty plan is that of a gateway's first start:
+// the KMS key of the configuration or, without one, a new private half in keys.dir
+// with the escrow recipients of the configuration.
+func InitKeys(ctx context.Context, c *configs.Config, p KeyPlan) (KeyEpoch, error) {
+	if p.isEmpty() && c.Keys.KMSKeyID != "" {
+		p.KMSKey = c.Keys.KMSKeyID
+	} else if p.isEmpty() {
 		p = KeyPlan{Here: true, Recipients: c.Keys.EscrowRecipients}
 	}
-	plan, err := p.parse()
+	plan, err := p.parse(ctx, c)
 	if err != nil {
 		return KeyEpoch{}, err
 	}
@@ -144,9 +157,10 @@ type KeyEpoch struct {
 	Created    time.Time      `json:"created,omitzero"`
 	Current    bool           `json:"current"`
 	Recipients []KeyRecipient `json:"recipients"`
-	Private    string         `json:"private"` // here, elsewhere, destroyed; unknown: not in epochs.json
-	Wrapped    int            `json:"wrapped"` // identities in the object store that are wrapped to it
-	Spooled    int            `json:"spooled"` // takes on this gateway's spool that are
+	ServiceKey string         `json:"service_key,omitempty"` // of AWS KMS, in place of recipients
+	Private    string         `json:"private"`               // here, elsewhere, service, destroyed; unknown: not in epochs.json
+	Wrapped    int            `json:"wrapped"`               // identities in the object store that are wrapped to it
+	Spooled    int            `json:"spooled"`               // takes on this gateway's spool that are
 	Destroyed  time.Time      `json:"destroyed,omitzero"`
 	// IrrecoverableAfter is when nobody can open any more what was wrapped to it;
 	// none while somebody can.
@@ -167,8 +181,11 @@ func describeEpoch(c *configs.Config, k *seal.Keyring, e seal.Epoch) (KeyEpoch, 
 	if err != nil {
 		return KeyEpoch{}, err
 	}
-	d := KeyEpoch{ID: e.ID, Created: e.Created, Current: e.ID == k.Current().ID, Destroyed: e.Destroyed, Private: "elsewhere"}
+	d := KeyEpoch{ID: e.ID, Created: e.Created, Current: e.ID == k.Current().ID, Destroyed: e.Destroyed, Private: "elsewhere",
+		Recipients: []KeyRecipient{}, ServiceKey: e.ServiceKey}
 	switch {
+	case e.ServiceKey != "" && e.Destroyed.IsZero():
+		d.Private = "service"
 	case k.Holds(e.ID):
 		d.Private = "here"
 	case len(e.Openers()) == 0:
@@ -216,7 +233,7 @@ func OpenKeyAdmin(ctx context.Context, c *configs.Config) (*KeyAdmin, error) {
 func OpenKeyAdminIn(ctx context.Context, c *configs.Config, s3 store.S3Options) (*KeyAdmin, error) {
 	k := &KeyAdmin{config: c}
 	var err error
-	if k.keys, err = seal.LoadKeyring(c.Keys.Dir); err != nil {
+	if k.keys, err = loadKeys(ctx, c); err != nil {
 		return nil, fmt.Errorf("%w (sidetone keys init makes the first epoch)", err)
 	}
 	if k.objects, err = store.OpenS3(ctx, s3); err != nil {
@@ -301,7 +318,12 @@ func (k *KeyAdmin) DestroyEpoch(ctx context.Context, epoch, file string, gone []
 	if err := k.mayEnd(ctx, epoch); err != nil {
 		return KeyEpoch{}, err
 	}
-	e, err := k.keys.Destroy(epoch, file, rs...)
+	e, err := k.keys.Epoch(epoch)
+	if err == nil && e.ServiceKey != "" {
+		e, err = k.keys.DestroyService(ctx, epoch)
+	} else if err == nil {
+		e, err = k.keys.Destroy(epoch, file, rs...)
+	}
 	if err != nil {
 		return KeyEpoch{}, err
 	}

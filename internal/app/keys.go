@@ -11,12 +11,8 @@ import (
 
 // openKeys opens the operator's keys, says what is to be said against how they are
 // kept, and keeps a pool of keys for takes filled.
-func (a *App) openKeys(context.Context, Options) error {
-	escrow, err := recipients("keys.escrow_recipients", a.config.Keys.EscrowRecipients)
-	if err != nil {
-		return err
-	}
-	a.keys, err = seal.OpenKeyring(a.config.Keys.Dir, escrow...)
+func (a *App) openKeys(ctx context.Context, _ Options) (err error) {
+	a.keys, err = openOrInitKeys(ctx, a.config)
 	if errors.Is(err, seal.ErrUnproved) {
 		return fmt.Errorf("keys.escrow_recipients: %w: run sidetone keys challenge", err)
 	}
@@ -24,7 +20,7 @@ func (a *App) openKeys(context.Context, Options) error {
 		return err
 	}
 	metrics := seal.NewMetrics(a.registry)
-	a.proveOwn()
+	a.proveOwn(ctx)
 	a.warnOfKeys(a.lookAtKeys(metrics))
 	a.pool = seal.NewPool(seal.PoolOptions{Keys: a.keys, Metrics: metrics, Log: a.log})
 	a.background("key pool", a.pool.Run)
@@ -45,18 +41,16 @@ func recipients(path string, texts []string) ([]seal.Recipient, error) {
 	return rs, nil
 }
 
-// proveOwn notes that the private half of the current epoch opens what is wrapped
-// to it, if it is here: the others have to be asked.
-func (a *App) proveOwn() {
-	if !a.keys.Serving() {
-		return
-	}
-	id, err := a.keys.Private(a.keys.Current().ID)
-	if err == nil {
-		err = seal.Prove(a.keys.Dir(), id)
-	}
-	if err != nil {
-		a.log.Warn("that the operator's key opens could not be noted", "err", err)
+// proveWithin bounds the wait for a key service.
+const proveWithin = 5 * time.Second
+
+// proveOwn notes that the key of the current epoch opens what is wrapped to it, if
+// that can be tried here.
+func (a *App) proveOwn(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, proveWithin)
+	defer cancel()
+	if err := a.keys.ProveCurrent(ctx); err != nil {
+		a.log.Warn("that the operator's key opens could not be shown", "err", err)
 	}
 }
 
@@ -76,7 +70,7 @@ func (a *App) warnOfKeys(proved time.Time) {
 	if a.keys.Serving() {
 		a.log.Warn("the operator's key lies on this machine's disk; keep a copy elsewhere", "dir", a.config.Keys.Dir, "epoch", e.ID)
 	}
-	if len(e.Recipients) == 1 {
+	if len(e.Recipients) == 1 { // a key service keeps its keys itself
 		a.log.Warn("one key alone opens the recordings: who loses it loses them; name a second recipient", "epoch", e.ID)
 	}
 	if every := time.Duration(a.config.Keys.ProveEvery); proved.IsZero() {
@@ -101,7 +95,7 @@ func (a *App) keepKeys(ctx context.Context, metrics *seal.Metrics) error {
 		select {
 		case <-look.C:
 		case <-prove.C:
-			a.proveOwn()
+			a.proveOwn(ctx)
 		case <-ctx.Done():
 			return ctx.Err()
 		}

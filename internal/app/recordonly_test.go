@@ -26,7 +26,7 @@ func TestRecordOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	config, vault := configure(t), filepath.Join(t.TempDir(), "vault.agekey")
-	epoch, err := app.InitKeys(config, app.KeyPlan{File: vault})
+	epoch, err := app.InitKeys(t.Context(), config, app.KeyPlan{File: vault})
 	if err != nil {
 		t.Fatal(err)
 	}

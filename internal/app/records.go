@@ -225,7 +225,7 @@ func (r *Records) take(ctx context.Context, call, take, identity string) (*recor
 	if c.Recording == recordingDestroyed || c.Recording == recordingHeld {
 		return nil, fmt.Errorf("app: the recording of call %s is %s: the caller has withdrawn", c.ID, c.Recording)
 	}
-	keys, err := r.unwrapper(identity)
+	keys, err := r.unwrapper(ctx, identity)
 	if err != nil {
 		return nil, err
 	}
@@ -246,9 +246,9 @@ func (r *Records) trust(o TrustOptions) (*trust, error) {
 }
 
 // unwrapper returns the keys of an identity file, or the operator's.
-func (r *Records) unwrapper(identity string) (recorder.Unwrapper, error) {
+func (r *Records) unwrapper(ctx context.Context, identity string) (recorder.Unwrapper, error) {
 	if identity == "" {
-		keys, err := seal.LoadKeyring(r.config.Keys.Dir)
+		keys, err := loadKeys(ctx, r.config)
 		if err != nil {
 			return nil, fmt.Errorf("the operator's keys are not here; name an identity file: %w", err)
 		}

@@ -80,7 +80,10 @@ func (k *KeyAdmin) beginEpoch(ctx context.Context, r Rotation, w *rewrap) error 
 		return errors.Join(err, errors.New("an earlier rotation has not come to its end: run sidetone keys rotate --resume"))
 	}
 	p := r.Plan
-	if !p.Here && p.File == "" && len(p.Recipients) == 0 {
+	if p.isEmpty() {
+		p.KMSKey = k.config.Keys.KMSKeyID
+	}
+	if p.isEmpty() {
 		if !k.keys.Serving() {
 			return fmt.Errorf("%w: the private half of %s is not here, so say where that of the next goes", seal.ErrPlan, k.keys.Current().ID)
 		}
@@ -89,7 +92,7 @@ func (k *KeyAdmin) beginEpoch(ctx context.Context, r Rotation, w *rewrap) error 
 	if p.Here || p.File != "" {
 		p.Recipients = append(p.Recipients, k.config.Keys.EscrowRecipients...)
 	}
-	plan, err := p.parse()
+	plan, err := p.parse(ctx, k.config)
 	if err != nil {
 		return err
 	}
