@@ -107,10 +107,12 @@ func TestNumbersRefusals(t *testing.T) {
 		"SIDETONE_SERVER_PUBLIC_URL":            "server.public_url",
 		"SIDETONE_TELEPHONY_TWILIO_ACCOUNT_SID": "telephony.twilio.account_sid",
 	} {
-		t.Setenv(env, "")
-		if _, err := run("attach", "+14155550100"); err == nil || !strings.Contains(err.Error(), names) {
-			t.Errorf("without %s: %v", env, err)
-		}
+		t.Run("without "+env, func(t *testing.T) {
+			t.Setenv(env, "")
+			if _, err := run("attach", "+14155550100"); err == nil || !strings.Contains(err.Error(), names) {
+				t.Errorf("%v, wanted %s in it", err, names)
+			}
+		})
 	}
 	if len(fake.Owned()) != 1 {
 		t.Errorf("left are %+v", fake.Owned())
