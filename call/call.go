@@ -47,6 +47,7 @@ type Persona struct {
 	Engine   transcribe.Engine // nil: the caller can only press keys
 	Language string
 	KeyTerms []string
+	Snippets dialog.Snippets
 	Beep     []int16 // laid over the call every 15 s while it is recorded; nil for none
 	HandOn   string  // number for callers with whom the conversation can not go on; may be empty
 	// Unrecorded lets a caller with a screen choose to go on without a recording.
@@ -69,9 +70,9 @@ type Options struct {
 	Leg       telephony.Leg
 	Detector  vad.Detector
 	Ledger    Ledger
-	// Begin opens the recording of the call's next take; it returns when the keys are
-	// on disk. nil keeps nothing.
-	Begin func(origin media.Tick) (*recorder.Recorder, error)
+	// Begin opens the recording of the call's next take, which may have snippets; it
+	// returns when the keys are on disk. nil keeps nothing.
+	Begin func(origin media.Tick, snippets bool) (*recorder.Recorder, error)
 	// Destroy destroys all takes of the call, or reports that it is queued; both with
 	// an error that says why it could not be done at once.
 	Destroy  func(context.Context) (queued bool, err error)
@@ -117,9 +118,10 @@ type Call struct {
 	notice     notices
 	yesno      answering
 	pausing    pausing
-	conversing bool        // the conversation has begun
-	successor  *Persona    // goes on once the caller has answered; nil for none
-	anchored   media.Tick  // the newest anchor
+	conversing bool       // the conversation has begun
+	successor  *Persona   // goes on once the caller has answered; nil for none
+	anchored   media.Tick // the newest anchor
+	voiced     voiced
 	beeped     media.Tick  // the newest tone
 	answered   consent.How // by what the question was answered
 	tones      media.ClipID
@@ -138,7 +140,7 @@ type Call struct {
 	written chan written
 	replied chan replied
 	speech  chan speech
-	rows    chan consent.Append
+	rows    chan row
 	inputs  chan input
 	says    chan say
 
@@ -161,7 +163,7 @@ func New(o Options) (*Call, error) {
 		written: make(chan written, 16),
 		replied: make(chan replied, 16),
 		speech:  make(chan speech, 4),
-		rows:    make(chan consent.Append, 16),
+		rows:    make(chan row, 16),
 		inputs:  make(chan input, 1),
 		says:    make(chan say, 1),
 		fault:   make(chan error, 8),

@@ -41,19 +41,22 @@ const authToken = "an auth token"
 
 // options changes what a gateway is made of.
 type options struct {
-	mode    consent.Mode
-	message consent.Message
-	replier dialog.Replier
-	speaker dialog.Speaker
-	engine  *engine
-	ledger  *ledger
-	unready bool // recordings can not begin
-	limit   time.Duration
-	carrier sim.CarrierOptions
-	voices  vad.Factory // nil: the one that needs no model
-	set     func(*dialog.Settings)
-	screen  *screen // nil: the caller has none
-	bound   bool    // to the recording: going on without one is no choice
+	mode consent.Mode
+
+	snippets  dialog.Snippets
+	unclipped bool // the policy forbids clips
+	message   consent.Message
+	replier   dialog.Replier
+	speaker   dialog.Speaker
+	engine    *engine
+	ledger    *ledger
+	unready   bool // recordings can not begin
+	limit     time.Duration
+	carrier   sim.CarrierOptions
+	voices    vad.Factory // nil: the one that needs no model
+	set       func(*dialog.Settings)
+	screen    *screen // nil: the caller has none
+	bound     bool    // to the recording: going on without one is no choice
 
 	matcher call.Matcher // of spoken answers
 	whole   bool         // a withdrawal may destroy the call
@@ -145,6 +148,9 @@ func (g *gateway) serve(ctx context.Context, leg *twilio.Leg) {
 		g.t.Error(err)
 		return
 	}
+	if g.o.unclipped {
+		policy.Snippet = consent.Rule{Level: consent.Never}
+	}
 	voices := g.o.voices
 	if voices == nil {
 		voices = vad.NewEnergy
@@ -168,7 +174,8 @@ func (g *gateway) serve(ctx context.Context, leg *twilio.Leg) {
 	terms := consent.Terms{Policy: policy.For(!g.o.vendor), Decision: consent.Decision{WholeCall: g.o.whole}, Screen: g.o.screen != nil,
 		LeaveUnrecorded: g.o.bound, HandOn: g.o.handOn != ""}
 	persona := call.Persona{Consent: consent.NewMachine(terms, g.o.message), Matcher: g.o.matcher, Dialog: dialog.NewMachine(settings),
-		Replier: g.o.replier, Speaker: g.o.speaker, Language: "en", Beep: g.o.beep, HandOn: g.o.handOn, Unrecorded: !g.o.bound}
+		Replier: g.o.replier, Speaker: g.o.speaker, Language: "en", Beep: g.o.beep, HandOn: g.o.handOn, Unrecorded: !g.o.bound,
+		Snippets: g.o.snippets}
 	if g.o.engine != nil {
 		persona.Engine = g.o.engine
 	}
@@ -202,7 +209,7 @@ func (g *gateway) destroy(ctx context.Context) (queued bool, err error) {
 	return false, nil
 }
 
-func (g *gateway) begin(origin media.Tick) (*recorder.Recorder, error) {
+func (g *gateway) begin(origin media.Tick, snippets bool) (*recorder.Recorder, error) {
 	if g.o.unready {
 		return nil, recorder.ErrSpoolFull
 	}
@@ -212,7 +219,7 @@ func (g *gateway) begin(origin media.Tick) (*recorder.Recorder, error) {
 	}
 	g.takes++
 	return g.spool.Begin(recorder.TakeOptions{Call: "call-1", Take: fmt.Sprintf("t%d", g.takes), Rate: 8000, Coding: media.MuLaw,
-		Origin: origin, Started: time.Now(), Played: "mark", Keys: keys})
+		Origin: origin, Started: time.Now(), Played: "mark", Clips: snippets, Keys: keys})
 }
 
 func (g *gateway) watch(u call.Update) {
@@ -262,11 +269,7 @@ func (g *gateway) take(take string) recording {
 	if err := g.spool.Drain(g.t.Context()); err != nil {
 		g.t.Fatal(err)
 	}
-	r, err := recorder.Open(g.t.Context(), recorder.OpenOptions{From: g.objects, Keys: g.keys,
-		Trusted: []ed25519.PublicKey{g.node.PublicKey()}, Call: "call-1", Take: take})
-	if err != nil {
-		g.t.Fatal(err)
-	}
+	r := g.open(take)
 	var wav bytes.Buffer
 	if err := r.WriteWAV(g.t.Context(), &wav); err != nil {
 		g.t.Fatal(err)
@@ -282,12 +285,23 @@ func (g *gateway) take(take string) recording {
 	}
 	var tr transcribe.Transcript
 	for _, l := range lines {
-		if err := tr.Add(l.Kind, l.From, l.To, l.Text, l.Doc); err != nil {
+		if err := tr.Add(l.Kind, l.From, l.To, l.Text, l.Doc, l.Snippet); err != nil {
 			g.t.Fatal(err)
 		}
 	}
 	out.turns, out.answers, out.metadata = tr.Turns, tr.Answers, tr.Metadata
 	return out
+}
+
+// open opens a stored take.
+func (g *gateway) open(take string) *recorder.Recording {
+	g.t.Helper()
+	r, err := recorder.Open(g.t.Context(), recorder.OpenOptions{From: g.objects, Keys: g.keys,
+		Trusted: []ed25519.PublicKey{g.node.PublicKey()}, Call: "call-1", Take: take})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return r
 }
 
 // objects is an object store in memory.

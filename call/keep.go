@@ -62,7 +62,12 @@ func (c *Call) keepCaller(t dialog.CallerTurn) {
 	if !t.Keyed && !t.Typed && c.Engine != nil {
 		m.Engine = c.Engine.Name()
 	}
-	c.noteTurn(text, m)
+	clip := consent.Clip{}
+	if !t.Keyed && !t.Typed {
+		c.voiced.add(from, to)
+		clip = c.clip(dialog.TurnSnippets, from, to)
+	}
+	c.noteTurn(text, m, clip)
 }
 
 // keepAgent commits what was played of an agent's turn to the transcript.
@@ -71,7 +76,8 @@ func (c *Call) keepAgent(t dialog.AgentTurn) {
 		c.Metrics.bargeIns.Inc()
 	}
 	if text, ok := c.gate.OwnText(t.From, t.To, t.Text); ok {
-		c.noteTurn(text, transcribe.Manner{Speaker: transcribe.Agent, Interrupted: t.Interrupted, Engine: c.Speaker.Name()})
+		m := transcribe.Manner{Speaker: transcribe.Agent, Interrupted: t.Interrupted, Engine: c.Speaker.Name()}
+		c.noteTurn(text, m, c.clip(dialog.TurnSnippets, t.From, t.To))
 	}
 }
 
@@ -84,13 +90,22 @@ func (c *Call) keepAnswer(a dialog.Answer) {
 		return
 	}
 	m := transcribe.Meaning{Key: a.Key, Kind: string(a.Kind), Value: a.Value}
-	c.note(recorder.Note{Kind: transcribe.NoteAnswer, Text: text, Doc: m})
+	clip := consent.Clip{}
+	if c.voiced.any(from, to) {
+		clip = c.clip(dialog.AnswerSnippets, from, to)
+	}
+	c.note(recorder.Note{Kind: transcribe.NoteAnswer, Text: text, Doc: m, Clip: clip, Side: recorder.Caller})
 	c.watch(Update{Kind: Answered, Answer: &transcribe.Answer{From: from.Seconds(), To: to.Seconds(), Meaning: m}})
 }
 
-// noteTurn writes a turn into the recording and shows it to who watches.
-func (c *Call) noteTurn(text consent.Text, m transcribe.Manner) {
-	c.note(recorder.Note{Kind: transcribe.NoteTurn, Text: text, Doc: m})
+// noteTurn writes a turn into the recording, with the audio of it that becomes a
+// snippet, and shows it to who watches.
+func (c *Call) noteTurn(text consent.Text, m transcribe.Manner, clip consent.Clip) {
+	side := recorder.Caller
+	if m.Speaker == transcribe.Agent {
+		side = recorder.Agent
+	}
+	c.note(recorder.Note{Kind: transcribe.NoteTurn, Text: text, Doc: m, Clip: clip, Side: side})
 	from, to := text.Span()
 	c.watch(Update{Kind: Spoke, Turn: &transcribe.Turn{From: from.Seconds(), To: to.Seconds(), Text: text.String(), Manner: m}})
 }

@@ -121,7 +121,7 @@ func (c *Call) keepNotice(l lead) {
 	}
 	to := s.At + media.TickOfSample(int64(len(s.PCM)), c.info.Rate)
 	if text, ok := c.gate.LeadInText(l.from, to, l.part.Text); ok {
-		c.noteTurn(text, transcribe.Manner{Speaker: transcribe.Agent})
+		c.noteTurn(text, transcribe.Manner{Speaker: transcribe.Agent}, consent.Clip{})
 	}
 }
 

@@ -37,12 +37,18 @@ func (c *Call) clerk(ctx context.Context) error {
 	}
 }
 
-func (c *Call) write(ctx context.Context, a consent.Append) written {
+// row is a row for the clerk. What it opens may have snippets.
+type row struct {
+	consent.Append
+	snippets bool
+}
+
+func (c *Call) write(ctx context.Context, a row) written {
 	w := written{number: a.Number}
 	if w.err = c.prove(ctx, a.Row); w.err != nil || !a.Keep || c.Begin == nil {
 		return w
 	}
-	r, err := c.Begin(a.Origin)
+	r, err := c.Begin(a.Origin, a.snippets)
 	if err == nil {
 		w.recorder = r
 		return w
@@ -106,7 +112,7 @@ func (c *Call) step(e consent.Event, at media.Tick) (taken bool) {
 		case consent.Append:
 			c.audit.Asked(a)
 			c.Metrics.proved(a.Row)
-			c.rows <- a
+			c.rows <- row{a, c.Snippets.Any()}
 		case consent.Shut:
 			c.endTake(a.At, a.From, !doomed)
 			c.notice.opened = false

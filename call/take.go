@@ -82,7 +82,11 @@ func (c *Call) finishRecording(at media.Tick) {
 // allowed asks the rows of proof whether what the gate lets through may pass, and
 // counts it where they say no.
 func (c *Call) allowed(p consent.Purpose, f media.Frame) bool {
-	broken, bad := c.audit.Check(p, f.At, f.End())
+	return c.allowedBetween(p, f.At, f.End())
+}
+
+func (c *Call) allowedBetween(p consent.Purpose, from, to media.Tick) bool {
+	broken, bad := c.audit.Check(p, from, to)
 	if bad {
 		c.Metrics.violations.WithLabelValues(string(broken)).Inc()
 		c.Log.Error("call: invariant violated", "call", c.info.ID, "invariant", string(broken), "purpose", p.String())

@@ -23,6 +23,9 @@ type Agent struct {
 	Truth       string  `yaml:"truth"`    // said to a caller who asks whether the agent is a machine
 	Pause       bool    `yaml:"pause"`    // the language model may pause the recording
 
+	// Snippets says what of the recording becomes clips of their own.
+	Snippets Snippets `yaml:"snippets"`
+
 	// HandOver names the agents to which the language model may hand a call over.
 	HandOver []string `yaml:"hand_over"`
 
@@ -34,6 +37,24 @@ type Agent struct {
 // Voice chooses how the agent sounds.
 type Voice struct {
 	Name string `yaml:"name"` // a name that the configured engine knows; empty for its default
+}
+
+// Snippets says of what there are clips beside the recording.
+type Snippets string
+
+// The values of Snippets.
+const (
+	TurnSnippets   Snippets = "turns"   // of each turn of both sides, and each answer
+	AnswerSnippets Snippets = "answers" // of each answer
+	NoSnippets     Snippets = "none"
+)
+
+// Any reports whether there are clips of anything.
+func (s Snippets) Any() bool { return s.Cover(AnswerSnippets) }
+
+// Cover reports whether there are clips of turns, or of answers.
+func (s Snippets) Cover(of Snippets) bool {
+	return s == TurnSnippets || s == AnswerSnippets && of == AnswerSnippets
 }
 
 // Web is what holds for callers from a web page.
@@ -106,6 +127,7 @@ func defaultAgent() Agent {
 		Language: s.Language,
 		Notice:   Notice{Mode: consent.NoticeMode, Wait: 1500 * time.Millisecond, OnRefusal: GoOn},
 		Web:      Web{Unrecorded: true},
+		Snippets: AnswerSnippets,
 		Turn: Turn{
 			MinSilence: s.EndOfTurn.Min, MaxSilence: s.EndOfTurn.Max, DigitsSilence: s.EndOfTurn.Digits,
 			BargeIn: s.BargeIn, CommitAfter: s.Commit, ResumeAfter: s.Resume, KeyPause: s.KeyPause,

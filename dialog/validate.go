@@ -45,6 +45,9 @@ func (a *Agent) validate() error {
 			f.add(fmt.Sprintf("web.ask[%d]", i), "%q is none of %v", field, askable)
 		}
 	}
+	if !slices.Contains([]Snippets{TurnSnippets, AnswerSnippets, NoSnippets}, a.Snippets) {
+		f.add("snippets", "%q is none of turns, answers and none", a.Snippets)
+	}
 	a.Turn.validate(&f)
 	between(&f, "silence.after", a.Silence.After, time.Second, 5*time.Minute)
 	if a.Silence.Reprompts < 0 || a.Silence.Reprompts > 10 {

@@ -34,6 +34,7 @@ type Turn struct {
 	To   float64 `json:"to"`
 	Text string  `json:"text"`
 	Manner
+	Snippet string `json:"snippet,omitempty"` // id of its audio
 }
 
 // Manner is how a turn was said: the document of a NoteTurn.
@@ -52,6 +53,7 @@ type Answer struct {
 	From float64 `json:"from"`
 	To   float64 `json:"to"`
 	Meaning
+	Snippet string `json:"snippet,omitempty"` // id of its audio
 }
 
 // Meaning is what was understood of an answer: the document of a NoteAnswer.
@@ -72,16 +74,17 @@ type Transcript struct {
 }
 
 // Add takes the next note of a call: what was said between two ticks of the
-// recording, and the document beside it. Kinds it does not know are left out.
-func (t *Transcript) Add(kind string, from, to media.Tick, text string, doc []byte) error {
+// recording, the document beside it, and the id of its snippet, if it has one.
+// Kinds it does not know are left out.
+func (t *Transcript) Add(kind string, from, to media.Tick, text string, doc []byte, snippet string) error {
 	var err error
 	switch kind {
 	case NoteTurn:
-		turn := Turn{From: from.Seconds(), To: to.Seconds(), Text: text}
+		turn := Turn{From: from.Seconds(), To: to.Seconds(), Text: text, Snippet: snippet}
 		err = json.Unmarshal(doc, &turn.Manner)
 		t.Turns = append(t.Turns, turn)
 	case NoteAnswer:
-		a := Answer{From: from.Seconds(), To: to.Seconds()}
+		a := Answer{From: from.Seconds(), To: to.Seconds(), Snippet: snippet}
 		err = json.Unmarshal(doc, &a.Meaning)
 		t.Answers = slices.DeleteFunc(t.Answers, func(b Answer) bool { return b.Key == a.Key })
 		t.Answers = append(t.Answers, a)

@@ -18,19 +18,20 @@ func transcript(t *testing.T) transcribe.Transcript {
 		from, to media.Tick
 		text     string
 		doc      any
+		snippet  string
 	}{
-		{transcribe.NoteTurn, 0, media.TickRate, "How many?", transcribe.Manner{Speaker: transcribe.Agent, Interrupted: true, Engine: "flite"}},
-		{transcribe.NoteTurn, 2 * media.TickRate, 3*media.TickRate + media.TickRate/2, "<seven> & a half", transcribe.Manner{Speaker: transcribe.Caller, Confidence: 0.5}},
-		{transcribe.NoteAnswer, 2 * media.TickRate, 3 * media.TickRate, "seven", transcribe.Meaning{Key: "count", Kind: "number", Value: 7}},
-		{"of another day", 0, 0, "", nil},
-		{transcribe.NoteTurn, 3725 * media.TickRate, 3726 * media.TickRate, "Eight.", transcribe.Manner{Speaker: transcribe.Caller, Keyed: true}},
-		{transcribe.NoteAnswer, 4 * media.TickRate, 5 * media.TickRate, "eight", transcribe.Meaning{Key: "count", Kind: "number", Value: 8}},
+		{transcribe.NoteTurn, 0, media.TickRate, "How many?", transcribe.Manner{Speaker: transcribe.Agent, Interrupted: true, Engine: "flite"}, ""},
+		{transcribe.NoteTurn, 2 * media.TickRate, 3*media.TickRate + media.TickRate/2, "<seven> & a half", transcribe.Manner{Speaker: transcribe.Caller, Confidence: 0.5}, "000001"},
+		{transcribe.NoteAnswer, 2 * media.TickRate, 3 * media.TickRate, "seven", transcribe.Meaning{Key: "count", Kind: "number", Value: 7}, ""},
+		{"of another day", 0, 0, "", nil, ""},
+		{transcribe.NoteTurn, 3725 * media.TickRate, 3726 * media.TickRate, "Eight.", transcribe.Manner{Speaker: transcribe.Caller, Keyed: true}, ""},
+		{transcribe.NoteAnswer, 4 * media.TickRate, 5 * media.TickRate, "eight", transcribe.Meaning{Key: "count", Kind: "number", Value: 8}, "000002"},
 	} {
 		doc, err := json.Marshal(n.doc)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := tr.Add(n.kind, n.from, n.to, n.text, doc); err != nil {
+		if err := tr.Add(n.kind, n.from, n.to, n.text, doc, n.snippet); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -76,6 +77,9 @@ func TestTranscriptJSON(t *testing.T) {
 	if len(back.Turns) != 3 || !back.Turns[0].Interrupted || !back.Turns[2].Keyed || back.Turns[1].To != 3.5 {
 		t.Errorf("the turns are %+v", back.Turns)
 	}
+	if back.Turns[0].Snippet != "" || back.Turns[1].Snippet != "000001" || back.Answers[0].Snippet != "000002" {
+		t.Errorf("other snippets: %s", out.String())
+	}
 	if len(back.Answers) != 1 || back.Answers[0].Value != 8.0 {
 		t.Errorf("the answers are %+v, want the last one to the question alone", back.Answers)
 	}
@@ -83,7 +87,7 @@ func TestTranscriptJSON(t *testing.T) {
 
 func TestTranscriptNamesABrokenNote(t *testing.T) {
 	var tr transcribe.Transcript
-	if err := tr.Add(transcribe.NoteAnswer, 0, 1, "x", []byte("{")); err == nil || !strings.Contains(err.Error(), transcribe.NoteAnswer) {
+	if err := tr.Add(transcribe.NoteAnswer, 0, 1, "x", []byte("{"), ""); err == nil || !strings.Contains(err.Error(), transcribe.NoteAnswer) {
 		t.Errorf("a broken note: %v", err)
 	}
 }

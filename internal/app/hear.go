@@ -94,7 +94,7 @@ func transcriptOf(ctx context.Context, recording *recorder.Recording) (transcrib
 	t := transcribe.Transcript{Call: m.Call, Turns: []transcribe.Turn{}, Answers: []transcribe.Answer{}}
 	lines, err := recording.Notes(ctx)
 	for _, l := range lines {
-		err = errors.Join(err, t.Add(l.Kind, l.From-m.Origin, l.To-m.Origin, l.Text, l.Doc))
+		err = errors.Join(err, t.Add(l.Kind, l.From-m.Origin, l.To-m.Origin, l.Text, l.Doc, l.Snippet))
 	}
 	return t, err
 }

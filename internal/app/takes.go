@@ -31,7 +31,7 @@ func (a *App) takesOf(leg telephony.Leg) *takes { return &takes{app: a, leg: leg
 func takeName(n int) string { return fmt.Sprintf("t%d", n) }
 
 // begin opens the recording of the next take.
-func (t *takes) begin(origin media.Tick) (*recorder.Recorder, error) {
+func (t *takes) begin(origin media.Tick, snippets bool) (*recorder.Recorder, error) {
 	a, info := t.app, t.leg.Info()
 	keys, err := a.pool.Take()
 	if err != nil {
@@ -45,7 +45,7 @@ func (t *takes) begin(origin media.Tick) (*recorder.Recorder, error) {
 	defer t.mu.Unlock()
 	n := t.begun + 1
 	r, err := a.spool.Begin(recorder.TakeOptions{Call: info.ID, Take: takeName(n), Rate: info.Rate, Coding: coding,
-		Origin: origin, Started: info.Started.Add(origin.Duration()), Played: played, Keys: keys})
+		Origin: origin, Started: info.Started.Add(origin.Duration()), Played: played, Clips: snippets, Keys: keys})
 	if err != nil {
 		return nil, err
 	}
