@@ -44,7 +44,7 @@ func recordingsCommand(g *global) *cobra.Command {
 	transcript.Flags().StringVarP(&out, "output", "o", "-", "file to write; - for standard output")
 	transcript.Flags().StringVar(&format, "format", "text", "text, json or vtt")
 	recordings := &cobra.Command{Use: "recordings", Short: "Read recordings back"}
-	recordings.AddCommand(withTake(get, &take, &identity), withTake(transcript, &take, &identity), playCommand(g), verifyCommand(g), recoverCommand(g))
+	recordings.AddCommand(withTake(get, &take, &identity), withTake(transcript, &take, &identity), playCommand(g), snippetCommand(g), verifyCommand(g), recoverCommand(g))
 	return recordings
 }
 

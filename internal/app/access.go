@@ -24,7 +24,9 @@ type what string
 const (
 	theRecording  what = "recording"
 	theTranscript what = "transcript"
-	theLiveText   what = "live" // words of a call that runs
+	theSnippet    what = "snippet" // one or more of a take
+	theClip       what = "clip"    // a part of a recording, made for who asks
+	theLiveText   what = "live"    // words of a call that runs
 )
 
 // reader is who reads.
@@ -86,7 +88,7 @@ type openAccess struct {
 func newAccesses(l *store.Ledger, registry prometheus.Registerer) *accesses {
 	s := &accesses{ledger: l, open: map[access]*openAccess{}, count: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "sidetone_accesses_total", Help: "Accesses to recordings, transcripts and live words, by part and reader."}, []string{"what", "by"})}
-	for _, w := range []what{theRecording, theTranscript} {
+	for _, w := range []what{theRecording, theTranscript, theSnippet, theClip} {
 		for _, by := range []reader{byOperator, byLink} {
 			s.count.WithLabelValues(string(w), string(by))
 		}

@@ -104,7 +104,7 @@ func record(t *testing.T, g *gateway, made *shelf, dir, id string, length time.D
 	defer running.Wait()
 	defer cancel()
 	running.Go(func() { spool.Run(ctx) })
-	r, err := spool.Begin(recorder.TakeOptions{Call: id, Take: "t1", Rate: 8000, Coding: media.MuLaw, Played: "mark", Started: time.Now(), Keys: keys})
+	r, err := spool.Begin(recorder.TakeOptions{Call: id, Take: "t1", Rate: 8000, Coding: media.MuLaw, Played: "mark", Started: time.Now(), Clips: true, Keys: keys})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,8 @@ func record(t *testing.T, g *gateway, made *shelf, dir, id string, length time.D
 		time.Sleep(media.FrameDuration)
 	}
 	words, _ := gate.Text(media.TickRate, 2*media.TickRate, "I said <this>.")
-	if err := r.Note(recorder.Note{Kind: "turn", Text: words, Doc: map[string]any{"speaker": "caller", "engine": "test"}}); err != nil {
+	clip, _ := gate.Clip(media.TickRate, 2*media.TickRate, 150*media.TickRate/1000)
+	if err := r.Note(recorder.Note{Kind: "turn", Text: words, Clip: clip, Doc: map[string]any{"speaker": "caller", "engine": "test"}}); err != nil {
 		t.Error(err)
 	}
 	if _, err := r.Finish(t.Context(), recorder.Ending{At: media.TicksIn(length), Outcome: "completed", Reason: "goodbye"}); err != nil {

@@ -13,6 +13,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -79,12 +80,18 @@ func byLinkOf(r *http.Request) (reader, string) {
 	return byOperator, ""
 }
 
-// linkedCall returns the call that a request for its recording or transcript names;
-// "" where it asks for something else.
+// linkedParts are the parts of a call that a link is good for.
+var linkedParts = []string{string(theRecording), string(theTranscript), string(theClip), "snippets"}
+
+// linkedCall returns the call of which a request asks for such a part; "" where it
+// asks for something else.
 func linkedCall(r *http.Request) string {
 	rest, ok := strings.CutPrefix(r.URL.Path, "/api/v1/calls/")
 	call, part, _ := strings.Cut(rest, "/")
-	if !ok || r.Method != http.MethodGet && r.Method != http.MethodHead || part != string(theRecording) && part != string(theTranscript) {
+	if of, id, _ := strings.Cut(part, "/"); of == "snippets" && id != "" {
+		part = of
+	}
+	if !ok || r.Method != http.MethodGet && r.Method != http.MethodHead || !slices.Contains(linkedParts, part) {
 		return ""
 	}
 	return call
@@ -96,7 +103,7 @@ func (a *App) byLinkOnly(w http.ResponseWriter, r *http.Request, next http.Handl
 	number, err := a.links.check(call, r.URL.Query().Get("link"), time.Now())
 	switch {
 	case call == "":
-		http.Error(w, "a link is good for a recording and its transcript", http.StatusForbidden)
+		http.Error(w, "a link is good for a recording, its transcript and its snippets", http.StatusForbidden)
 	case errors.Is(err, errLinkExpired):
 		http.Error(w, err.Error(), http.StatusGone)
 	case err != nil:

@@ -141,7 +141,12 @@ func (a *App) operatorRoutes() map[string]http.Handler {
 
 		"GET /api/v1/calls/{id}/recording":  http.HandlerFunc(a.hearing),
 		"GET /api/v1/calls/{id}/transcript": http.HandlerFunc(a.reading),
-		"POST /api/v1/calls/{id}/links":     http.HandlerFunc(a.makeLink),
+		"GET /api/v1/calls/{id}/clip":       http.HandlerFunc(a.hearClip),
+		"GET /api/v1/calls/{id}/snippets":   http.HandlerFunc(a.listSnippets),
+
+		"GET /api/v1/calls/{id}/snippets/{snippet}": http.HandlerFunc(a.hearSnippet),
+
+		"POST /api/v1/calls/{id}/links": http.HandlerFunc(a.makeLink),
 
 		"POST /api/v1/calls/{id}/commands": http.HandlerFunc(a.commandCall),
 
