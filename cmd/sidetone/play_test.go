@@ -78,7 +78,7 @@ func (s *site) listened(t *testing.T, call, wav string) {
 			rows = append(rows, strings.TrimSpace(r.Body.What+" "+r.Body.Take)+" by "+r.Body.By)
 		}
 	}
-	want := []string{"live by operator", "recording t1 by cli", "transcript t1 by cli", "transcript t1 by cli", "recording t1 by cli"} // `try` shows live words
+	want := []string{"live by operator", "recording t1 by cli", "transcript t1 by cli", "transcript t1 by cli", "snippet t1 by cli", "recording t1 by cli"} // `try` shows live words
 	if !slices.Equal(rows, want) {
 		t.Errorf("accesses %q, want %q", rows, want)
 	}

@@ -206,8 +206,9 @@ func TestAFirstCall(t *testing.T) {
 	var tr struct {
 		Turns   []struct{ Speaker, Text string }
 		Answers []struct {
-			Key   string
-			Value any
+			Key     string
+			Value   any
+			Snippet string
 		}
 	}
 	if err := json.Unmarshal([]byte(s.run(t, "recordings", "transcript", calls[0].ID, "--json")), &tr); err != nil {
@@ -219,6 +220,10 @@ func TestAFirstCall(t *testing.T) {
 	if vtt := s.run(t, "recordings", "transcript", calls[0].ID, "--format", "vtt"); !strings.HasPrefix(vtt, "WEBVTT\n\n00:00:0") {
 		t.Errorf("the WebVTT begins %q", vtt[:min(len(vtt), 40)])
 	}
+	if tr.Answers[0].Snippet == "" || tr.Answers[1].Snippet != "" {
+		t.Errorf("the spoken answer has snippet %q, the one that was keyed in %q", tr.Answers[0].Snippet, tr.Answers[1].Snippet)
+	}
+	s.clipped(t, calls[0].ID, tr.Answers[0].Snippet)
 	s.listened(t, calls[0].ID, wav)
 	s.verified(t, calls[0].ID)
 	cmd.Process.Signal(syscall.SIGTERM)
