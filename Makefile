@@ -46,7 +46,7 @@ test: ## install what is missing, fetch the models, vet, and run all tests
 	@$(MAKE) --no-print-directory web
 	cd web && npm run --silent check && npm run --silent test
 	go vet ./...
-	go test ./... -count=1 -timeout 20m
+	go test ./... -count=1 -timeout 40m
 
 bench: ## run the benchmarks of PKG whose names match BENCH, and print their figures
 	@scripts/install.sh test
