@@ -10,7 +10,10 @@
 // files named here, and has no goroutines.
 package configs
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Config is everything an operator can set. The yaml tags are the keys.
 type Config struct {
@@ -27,6 +30,7 @@ type Config struct {
 	Recorder  Recorder  `yaml:"recorder"`
 	Storage   Storage   `yaml:"storage"`
 	Keys      Keys      `yaml:"keys"`
+	Erasures  Erasures  `yaml:"erasures"`
 	Webhooks  Webhooks  `yaml:"webhooks"`
 	Log       Log       `yaml:"log"`
 }
@@ -181,6 +185,19 @@ type Webhook struct {
 	Secrets     []Secret `yaml:"secrets"`
 	SecretsFile string   `yaml:"secrets_file"`
 	Events      []string `yaml:"events"` // empty: all
+}
+
+// Erasures is what outlives erased calls.
+type Erasures struct {
+	Location string `yaml:"location"` // of the tombstones: a directory, or s3://bucket/prefix; never empty after Load
+}
+
+// Bucket returns the bucket and the prefix in it that the location names; ok is
+// false for a directory.
+func (e Erasures) Bucket() (bucket, prefix string, ok bool) {
+	rest, ok := strings.CutPrefix(e.Location, "s3://")
+	bucket, prefix, _ = strings.Cut(rest, "/")
+	return bucket, strings.Trim(prefix, "/"), ok
 }
 
 // Log is what is written to standard error.

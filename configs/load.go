@@ -97,6 +97,9 @@ func (c *Config) fill() {
 	if c.Recorder.SpoolDir == "" {
 		c.Recorder.SpoolDir = filepath.Join(c.DataDir, "spool")
 	}
+	if c.Erasures.Location == "" {
+		c.Erasures.Location = filepath.Join(c.DataDir, "erasures")
+	}
 	if c.Keys.Dir == "" {
 		c.Keys.Dir = filepath.Join(c.DataDir, "keys")
 	}

@@ -143,6 +143,7 @@ func TestEnvironment(t *testing.T) {
 	want.Recorder.SpoolMaxBytes = 512 << 20
 	want.Recorder.SpoolDir = "/tmp/x=y/spool"
 	want.Keys.Dir = "/tmp/x=y/keys"
+	want.Erasures.Location = "/tmp/x=y/erasures"
 	if !reflect.DeepEqual(cfg, want) {
 		t.Errorf("got  %+v\nwant %+v", cfg, want)
 	}

@@ -153,6 +153,11 @@ func (c *Config) validateStorage(f *faults) {
 		}
 	}
 	f.check(c.Keys.ProveEvery > 0, "keys.prove_every", "must be more than 0s")
+	if bucket, _, ok := c.Erasures.Bucket(); ok {
+		f.check(bucketName.MatchString(bucket), "erasures.location", "must name a bucket, as s3://bucket/prefix")
+		f.check(s.Endpoint != "", "erasures.location", "needs storage.s3.endpoint; the built-in store lies in data_dir")
+		f.check(bucket != s.Bucket, "erasures.location", "must not be the bucket of the recordings: a backup brings both back")
+	}
 	f.check(c.Keys.BackupsKept >= 0, "keys.backups_kept", "must not be negative")
 }
 

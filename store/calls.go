@@ -30,8 +30,10 @@ type Call struct {
 	Reason    string        `json:"reason,omitempty"`
 	Consent   string        `json:"consent"`
 	Recording string        `json:"recording"`
-	Takes     int           `json:"takes"`          // recorded stretches, from a grant to its end
-	Node      string        `json:"node,omitempty"` // whose process answered; see EndLive
+	Takes     int           `json:"takes"`             // recorded stretches, from a grant to its end
+	Node      string        `json:"node,omitempty"`    // whose process answered; see EndLive
+	Held      bool          `json:"on_hold,omitempty"` // see Hold
+	Erasing   bool          `json:"erasure_pending,omitempty"`
 }
 
 // End is how a call ended.
@@ -80,7 +82,8 @@ func (d *DB) InsertCall(ctx context.Context, c Call) error {
 // it changes nothing and returns ErrConflict.
 func (d *DB) FinishCall(ctx context.Context, id string, e End) error {
 	return d.updateAfter(ctx, id, "finish call", noteEnded(e, "id", id), `
-		update calls set ended_at = $2, duration_ms = $3, outcome = $4, reason = $5
+		update calls set ended_at = $2, duration_ms = $3, outcome = case when recording = 'erased' then null else $4 end,
+			reason = case when recording = 'erased' then null else $5 end
 		where id = $1 and ended_at is null`, id, e.At.UnixMilli(), e.Duration.Milliseconds(), e.Outcome, e.Reason)
 }
 
@@ -100,25 +103,27 @@ func (d *DB) EndLive(ctx context.Context, node string, e End) (int, error) {
 
 // SetConsent notes the state of a call's consent.
 func (d *DB) SetConsent(ctx context.Context, id, state string) error {
-	return d.update(ctx, id, "set consent of", `update calls set consent = $2 where id = $1`, id, state)
+	return d.update(ctx, id, "set consent of", `update calls set consent = case when recording = 'erased' then consent else $2 end where id = $1`, id, state)
 }
 
 // SetAgent notes who answers a call, where the caller has chosen somebody else.
 func (d *DB) SetAgent(ctx context.Context, id, agent string) error {
-	return d.update(ctx, id, "set agent of", `update calls set agent = $2 where id = $1`, id, agent)
+	return d.update(ctx, id, "set agent of", `update calls set agent = case when recording = 'erased' then agent else $2 end where id = $1`, id, agent)
 }
 
 // SetRecording notes the state of a call's recording and its number of takes.
 // The number never goes down: what was taken once has objects to look for.
 func (d *DB) SetRecording(ctx context.Context, id, state string, takes int) error {
 	return d.update(ctx, id, "set recording of", `
-		update calls set recording = $2, takes = case when takes > $3 then takes else $3 end where id = $1`, id, state, takes)
+		update calls set recording = case when recording = 'erased' then recording else $2 end,
+			takes = case when takes > $3 then takes else $3 end
+		where id = $1`, id, state, takes)
 }
 
 // SetSubject notes the random id of a call's caller; empty erases it.
 func (d *DB) SetSubject(ctx context.Context, id, subject string) error {
 	return d.update(ctx, id, "set subject of",
-		`update calls set subject = $2 where id = $1`, id, nullable(subject))
+		`update calls set subject = case when recording = 'erased' then null else $2 end where id = $1`, id, nullable(subject))
 }
 
 // update runs a statement that changes the one row of a call.
@@ -146,7 +151,9 @@ func (d *DB) updateAfter(ctx context.Context, id, op string, before []statement,
 
 const selectCalls = `
 	select id, carrier_id, agent, kind, direction, subject, started_at, ended_at, duration_ms,
-	       outcome, reason, consent, recording, takes, node
+	       outcome, reason, consent, recording, takes, node,
+	       exists (select 1 from erasures e where e.call = calls.id and e.held_at is not null),
+	       exists (select 1 from erasures e where e.call = calls.id and e.requested_at is not null and e.done_at is null)
 	from calls`
 
 // Call returns one call, by our own id or by the carrier's.
@@ -233,7 +240,7 @@ func scanCall(row interface{ Scan(...any) error }) (Call, error) {
 		ended, duration                     sql.NullInt64
 	)
 	if err := row.Scan(&c.ID, &carrierID, &c.Agent, &c.Kind, &c.Direction, &subject, &started, &ended, &duration,
-		&outcome, &reason, &c.Consent, &c.Recording, &c.Takes, &c.Node); err != nil {
+		&outcome, &reason, &c.Consent, &c.Recording, &c.Takes, &c.Node, &c.Held, &c.Erasing); err != nil {
 		return Call{}, err
 	}
 	c.CarrierID, c.Subject, c.Outcome, c.Reason = carrierID.String, subject.String, outcome.String, reason.String

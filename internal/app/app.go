@@ -67,6 +67,9 @@ type App struct {
 	readers     *readers
 	accesses    *accesses
 	links       links
+	eraser      *eraser
+	replay      *replay
+	fences      fences
 	trust       *trust
 	speech      *Speech
 	voices      map[string]dialog.Speaker // opened, by name

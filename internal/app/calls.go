@@ -65,6 +65,7 @@ func (a *App) serve(ctx context.Context, leg telephony.Leg) {
 // leave gives back the place of a call.
 func (a *App) leave(id string) {
 	a.calls.Release(id)
+	a.fences.remove(id)
 	a.caps.leave(id, time.Now())
 }
 

@@ -110,8 +110,8 @@ func (a *App) wanted(w http.ResponseWriter, r *http.Request) (c store.Call, take
 	switch {
 	case err != nil:
 		a.answer(w, nil, err)
-	case c.Recording == recordingDestroyed || c.Recording == recordingHeld:
-		http.Error(w, "the recording is "+c.Recording+": the caller has withdrawn", http.StatusGone)
+	case isGone(c):
+		http.Error(w, whyGone(c), http.StatusGone)
 	default:
 		return c, take, true
 	}

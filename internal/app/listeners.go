@@ -153,6 +153,11 @@ func (a *App) operatorRoutes() map[string]http.Handler {
 		"GET /api/v1/webhooks":             http.HandlerFunc(a.listHooks),
 		"POST /api/v1/webhooks/{id}/retry": http.HandlerFunc(a.retryHook),
 
+		"POST /api/v1/calls/{id}/hold":   http.HandlerFunc(a.holdCall),
+		"DELETE /api/v1/calls/{id}/hold": http.HandlerFunc(a.releaseCall),
+		"POST /api/v1/erasures":          http.HandlerFunc(a.eraseCalls),
+		"GET /api/v1/erasures/{id}":      http.HandlerFunc(a.showReceipt),
+
 		"POST /api/v1/session-tokens": http.HandlerFunc(a.sessionToken),
 	}
 }

@@ -48,8 +48,8 @@ func (r *Records) Rebuild(ctx context.Context, o RebuildOptions) ([]RebuiltTake,
 		return nil, err
 	}
 	switch {
-	case c.Recording == recordingDestroyed || c.Recording == recordingHeld:
-		return nil, fmt.Errorf("app: the recording of call %s is %s: the caller has withdrawn", c.ID, c.Recording)
+	case isGone(c):
+		return nil, fmt.Errorf("app: call %s: %s", c.ID, whyGone(c))
 	case c.Ended.IsZero():
 		return nil, fmt.Errorf("%w: call %s has not ended; a gateway that starts ends the calls of its own crash", ErrLive, c.ID)
 	case c.Node != "" && c.Node != nodeName(node.PublicKey()) && !o.NodeGone:

@@ -28,6 +28,9 @@ func (a *App) openRecorder(ctx context.Context, _ Options) error {
 		return err
 	}
 	a.onStop("spool's lock", func(context.Context) error { return a.spool.Close() })
+	if err := a.openEraser(ctx, node); err != nil {
+		return err
+	}
 	// The spool has one owner, so what is live in the database has crashed.
 	crashed, err := a.db.EndLive(ctx, a.node, store.End{At: time.Now(), Outcome: string(call.Internal), Reason: string(call.Crashed),
 		Event: a.hooks.event(webhooks.CallFinished)})
@@ -53,5 +56,6 @@ func (a *App) openRecorder(ctx context.Context, _ Options) error {
 		a.log.Info("spool recovered", "complete", found.Complete, "cut", found.Cut, "failed", found.Failed)
 	}
 	a.background("deletions", a.keepDestroying)
+	a.background("erasures", a.keepErasing)
 	return ctx.Err()
 }

@@ -222,8 +222,15 @@ func (r *Records) take(ctx context.Context, call, take, identity string) (*recor
 	if err != nil {
 		return nil, err
 	}
-	if c.Recording == recordingDestroyed || c.Recording == recordingHeld {
-		return nil, fmt.Errorf("app: the recording of call %s is %s: the caller has withdrawn", c.ID, c.Recording)
+	if isGone(c) {
+		return nil, fmt.Errorf("app: call %s: %s", c.ID, whyGone(c))
+	}
+	tombs, err := openTombstones(ctx, r.config)
+	if err == nil {
+		err = checkBuried(ctx, tombs, c)
+	}
+	if err != nil {
+		return nil, err
 	}
 	keys, err := r.unwrapper(ctx, identity)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"sidetone/internal/webhooks"
 	"sidetone/media"
 	"sidetone/recorder"
+	"sidetone/store"
 	"sidetone/telephony"
 )
 
@@ -33,6 +34,11 @@ func takeName(n int) string { return fmt.Sprintf("t%d", n) }
 // begin opens the recording of the next take.
 func (t *takes) begin(origin media.Tick, snippets bool) (*recorder.Recorder, error) {
 	a, info := t.app, t.leg.Info()
+	leave, err := a.fences.pass(info.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	keys, err := a.pool.Take()
 	if err != nil {
 		return nil, err
@@ -73,6 +79,19 @@ const (
 	recordingDestroyed = "destroyed"
 )
 
+// isGone reports whether nobody gets a recording any more, or ever will again.
+func isGone(c store.Call) bool {
+	return c.Recording == recordingHeld || c.Recording == recordingDestroyed || c.Recording == store.ErasedState
+}
+
+// whyGone says so.
+func whyGone(c store.Call) string {
+	if c.Recording == store.ErasedState {
+		return "the call is erased"
+	}
+	return "the recording is " + c.Recording + ": the caller has withdrawn"
+}
+
 // destroyTake notes that a take is to be destroyed and, unless there is a hold,
 // destroys it.
 func (a *App) destroyTake(ctx context.Context, id, take string) (queued bool, err error) {
@@ -83,6 +102,9 @@ func (a *App) destroyTake(ctx context.Context, id, take string) (queued bool, er
 	a.readers.drop(func(k keptReader) bool { return k.call == id })
 	if a.config.Consent.Hold {
 		return true, nil
+	}
+	if e, err := a.db.Erasure(ctx, id); err != nil || !e.Held.IsZero() {
+		return true, err
 	}
 	if err := a.spool.Destroy(ctx, id, take); err != nil {
 		return true, err

@@ -39,6 +39,7 @@ type trust struct {
 	// certificates fetches from the bucket. It is called for nodes alone whose keys
 	// are not trusted by name.
 	certificates func(ctx context.Context) (recorder.Getter, error)
+	ready        func() error // says why nothing may be opened yet; nil: all may
 }
 
 // TrustOptions name more keys than the configuration does.
@@ -112,6 +113,11 @@ func (t *trust) check(ctx context.Context, node ed25519.PublicKey, at time.Time)
 
 // open opens a stored take that a trusted node has signed.
 func (t *trust) open(ctx context.Context, o recorder.OpenOptions) (*recorder.Recording, error) {
+	if t.ready != nil {
+		if err := t.ready(); err != nil {
+			return nil, err
+		}
+	}
 	o.Trusted = t.keys
 	recording, err := recorder.Open(ctx, o)
 	if !errors.Is(err, seal.ErrSignature) {

@@ -213,7 +213,7 @@ func (v *Verifier) call(ctx context.Context, c store.Call) (got VerifiedCall, er
 	if err != nil {
 		return got, err
 	}
-	if c.Recording == recordingDestroyed {
+	if c.Recording == recordingDestroyed || c.Recording == store.ErasedState {
 		for _, take := range there {
 			fault(faultState, "rec/"+c.ID+"/"+take+"/", "is there, though the recording was destroyed")
 		}
