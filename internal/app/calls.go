@@ -136,7 +136,7 @@ func (a *App) persona(ctx context.Context, ready *agent, info telephony.Info, st
 		return call.Persona{}, err
 	}
 	if terms.Subject != "" {
-		a.wg.Go(func() { a.note(a.db.SetSubject(a.ctx, info.ID, terms.Subject), info.ID) }) // nobody waits for it
+		a.wg.Go(func() { a.note(a.noteSubject(info, terms.Subject), info.ID) }) // nobody waits for it
 	}
 	p := call.Persona{
 		Agent: ready.Name, Consent: consent.NewMachine(terms, message), Dialog: dialog.NewMachine(ready.Settings()), Replier: replier,
@@ -150,6 +150,19 @@ func (a *App) persona(ctx context.Context, ready *agent, info telephony.Info, st
 		p.Beep = media.Beep(info.Rate)
 	}
 	return p, nil
+}
+
+// noteSubject notes whose call it is. An erasure of their last call may have taken
+// their id away before that was noted: then they have another.
+func (a *App) noteSubject(info telephony.Info, subject string) error {
+	if err := a.db.SetSubject(a.ctx, info.ID, subject); err != nil {
+		return err
+	}
+	now, err := a.db.Subject(a.ctx, a.policy.number(info.From))
+	if err != nil || now == subject {
+		return err
+	}
+	return a.db.SetSubject(a.ctx, info.ID, now)
 }
 
 // languages is the choice that an agent's callers have before anything else.
