@@ -252,7 +252,7 @@ func timesMatch(t *testing.T, tr transcribe.Transcript, left, right []int16) {
 		// Speech begins between its first sound and its first loud one.
 		first, loud := onsetOf(channel, turn.From-lead, turn.To, level), onsetOf(channel, turn.From-lead, turn.To, 3*level)
 		t.Logf("%s begins at %.3f s in the transcript, at %.3f to %.3f s in the recording", turn.Speaker, turn.From, first, loud)
-		if first < 0 || turn.From < first-0.06 || turn.From > max(first, loud)+0.06 {
+		if first < 0 || turn.From < first-0.1 || turn.From > max(first, loud)+0.1 {
 			t.Errorf("%s %q begins at %.3f s in the transcript, at %.3f to %.3f s in the recording", turn.Speaker, turn.Text, turn.From, first, loud)
 		}
 	}
