@@ -231,6 +231,10 @@ func alignment(a, b []int16) (lag float64) {
 	return lag
 }
 
+// stalled is how long a busy machine may stand still, in seconds: between the first
+// frame of a sentence, which is silent, and its first sound, for example.
+const stalled = 0.25
+
 // timesMatch holds the times of a transcript against the recording.
 func timesMatch(t *testing.T, tr transcribe.Transcript, left, right []int16) {
 	t.Helper()
@@ -252,7 +256,7 @@ func timesMatch(t *testing.T, tr transcribe.Transcript, left, right []int16) {
 		// Speech begins between its first sound and its first loud one.
 		first, loud := onsetOf(channel, turn.From-lead, turn.To, level), onsetOf(channel, turn.From-lead, turn.To, 3*level)
 		t.Logf("%s begins at %.3f s in the transcript, at %.3f to %.3f s in the recording", turn.Speaker, turn.From, first, loud)
-		if first < 0 || turn.From < first-0.1 || turn.From > max(first, loud)+0.1 {
+		if first < 0 || turn.From < first-stalled || turn.From > max(first, loud)+stalled {
 			t.Errorf("%s %q begins at %.3f s in the transcript, at %.3f to %.3f s in the recording", turn.Speaker, turn.Text, turn.From, first, loud)
 		}
 	}

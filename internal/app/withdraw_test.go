@@ -218,7 +218,7 @@ func ageDecrypt(t *testing.T, sealed []byte, identity string) ([]byte, error) {
 // recognition understands so.
 var phrases = []struct{ voice, text string }{
 	{"rms", "Please stop recording."}, {"kal16", "Stop the recording."}, {"rms", "I do not want to be recorded."}, {"kal", "Please stop recording."},
-	{"awb", "Stop recording."}, {"rms", "I don't want to be recorded."}, {"awb", "Don't record me."}, {"kal16", "Turn off the recording."},
+	{"awb", "Stop recording."}, {"rms", "I don't want to be recorded."}, {"kal", "I withdraw my consent."}, {"kal16", "Turn off the recording."},
 	{"awb", "I withdraw my consent."}, {"kal", "I don't want you to record me."}, {"rms", "Please do not record me."}, {"awb", "I do not want to be recorded."},
 }
 
