@@ -46,7 +46,7 @@ test: ## install what is missing, fetch the models, vet, and run all tests
 	@$(MAKE) --no-print-directory web
 	cd web && npm run --silent check && npm run --silent test
 	go vet ./...
-	go test ./... -count=1 -timeout 40m
+	go test ./... -p 1 -count=1 -timeout 40m # calls are placed in real time: one package has the machine
 
 bench: ## run the benchmarks of PKG whose names match BENCH, and print their figures
 	@scripts/install.sh test
