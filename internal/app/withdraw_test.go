@@ -52,6 +52,8 @@ func withdrawals(people []sim.Utterance) []caller {
 		{name: "nine", agent: "teller", does: steps(interrupts, presses("9"), talk), want: takenBack(consent.HowKey, conversation[1:])},
 		{name: "operator", agent: "teller", does: steps(interrupts, notes("asked"), orders(app.StopRecording), talk),
 			want: takenBack(consent.HowOperator, conversation[1:])},
+		{name: "nine twice", agent: "teller", does: steps(interrupts, copies, presses("9"), hears(firstAsk), presses("9"), goesOn),
+			want: allBack("granted withdrawn withdrawn destroyed ended", unreadable(consent.HowKey), consent.PromptWithdrawn, firstAsk)},
 		{name: "operator, all", agent: "teller", does: steps(interrupts, copies, orders(app.DestroyAll), goesOn),
 			want: allBack("granted withdrawn destroyed ended", unreadable(consent.HowOperator))},
 		{name: "delete everything", agent: "teller", does: steps(interrupts, voice("rms", "Delete everything you recorded."), goesOn),
@@ -89,7 +91,8 @@ func stopped(how consent.How) func(*testing.T, *left) {
 }
 
 // copies waits until a segment of the recording is in the bucket, and keeps a copy
-// of all objects of the call, as a backup would.
+// of all objects of the call, as a backup would. It takes about as long as the story:
+// what is heard next is what comes after it.
 func copies(p *phone) error {
 	e, err := p.x.event(p.ctx, p.SID(), app.ConsentSettled, 0)
 	if err != nil {
@@ -117,7 +120,9 @@ func copies(p *phone) error {
 				return err
 			}
 		}
-		return nil
+		heard, err := p.Heard()
+		p.at = len(heard)
+		return err
 	}
 	return p.ctx.Err()
 }
@@ -285,7 +290,7 @@ func TestWithdrawalsByPhone(t *testing.T) {
 	slices.Sort(took)
 	t.Logf("shut after a phrase of %d: p50 %v, p95 %v", len(took), took[len(took)/2], took[(len(took)*95+99)/100-1])
 	checkCounts(t, metrics, all)
-	if n := metrics[`sidetone_recording_destructions_total{result="done"}`]; n != 2 {
-		t.Errorf("%v calls were destroyed, want 2", n)
+	if n := metrics[`sidetone_recording_destructions_total{result="done"}`]; n != 3 {
+		t.Errorf("%v calls were destroyed, want 3", n)
 	}
 }
