@@ -220,7 +220,7 @@ func (s *Spool) destroyStored(ctx context.Context, call, take string) error {
 	// have put it under a newer one after that was erased. It looks whether the
 	// older one is still there before it lets the newer one stay.
 	for range 2 {
-		if err := s.destroyKeys(ctx, call, take); err != nil {
+		if err := s.destroyKeys(ctx, call, take, ""); err != nil {
 			return err
 		}
 	}
@@ -233,14 +233,15 @@ func (s *Spool) destroyStored(ctx context.Context, call, take string) error {
 	return nil
 }
 
-// destroyKeys erases the wrapped keys of a take in all epochs there are.
-func (s *Spool) destroyKeys(ctx context.Context, call, take string) error {
+// destroyKeys erases the wrapped keys of a take in all epochs there are: those whose
+// class begins like that.
+func (s *Spool) destroyKeys(ctx context.Context, call, take, class string) error {
 	epochs, err := s.erase.Folders(ctx, keysFolder)
 	if err != nil {
 		return err
 	}
 	for _, epoch := range epochs {
-		if err := s.erase.Erase(ctx, keysFolder+epoch+"/"+call+"/"+take+"-"); err != nil {
+		if err := s.erase.Erase(ctx, keysFolder+epoch+"/"+call+"/"+take+"-"+class); err != nil {
 			return err
 		}
 	}

@@ -36,6 +36,8 @@ type VerifyOptions struct {
 	Trusted    func(ctx context.Context, node ed25519.PublicKey, at time.Time) error
 	Call, Take string
 	Epochs     []string // that have wrapped keys; nil: Verify lists them
+	// Expired are the classes that are past their time: nothing of them should be there.
+	Expired []seal.Class
 }
 
 // FaultKind says of what sort a fault is.
@@ -49,6 +51,7 @@ const (
 	FaultContent   FaultKind = "content"   // an object is not the one that the manifest lists
 	FaultUnlisted  FaultKind = "unlisted"  // an object is there that the manifest does not list
 	FaultKey       FaultKind = "key"       // a wrapped key is not there
+	FaultExpired   FaultKind = "expired"   // something is there, or again, of a class that is past its time
 )
 
 // Fault is something that is wrong with a stored take.
@@ -183,6 +186,9 @@ func (v *Verified) readObjects(ctx context.Context, o VerifyOptions, there []str
 	listed := []string{ManifestObject(m.Call, m.Take)}
 	look := func(key string, want Sealed, length int64) error {
 		listed = append(listed, key)
+		if o.expired(key) {
+			return nil
+		}
 		if !slices.Contains(there, key) {
 			v.fault(FaultMissing, key, "is not there")
 			return nil
@@ -211,11 +217,22 @@ func (v *Verified) readObjects(ctx context.Context, o VerifyOptions, there []str
 		}
 	}
 	for _, key := range there {
+		if o.expired(key) {
+			v.fault(FaultExpired, key, "is there, though its class is past its time")
+			continue
+		}
 		if ownObject(m.Call, m.Take, key, listing) && !slices.Contains(listed, key) {
 			v.fault(FaultUnlisted, key, "is not in the manifest")
 		}
 	}
 	return nil
+}
+
+// expired reports whether an object of the take is of a class that is past its time.
+func (o VerifyOptions) expired(key string) bool {
+	return slices.ContainsFunc(o.Expired, func(c seal.Class) bool {
+		return strings.HasPrefix(key, "rec/"+o.Call+"/"+o.Take+"/"+classFolders[c])
+	})
 }
 
 // ownObject reports whether an object of a take is one that its manifest lists: what
@@ -313,6 +330,12 @@ func (v *Verified) findKeys(ctx context.Context, o VerifyOptions) (err error) {
 		}
 	}
 	for _, c := range seal.Classes {
+		if slices.Contains(o.Expired, c) {
+			if found[c] {
+				v.fault(FaultExpired, KeyObject(v.Manifest.Epoch, o.Call, o.Take, c), "is there, or in another epoch, though its class is past its time")
+			}
+			continue
+		}
 		if !found[c] {
 			v.fault(FaultKey, KeyObject(v.Manifest.Epoch, o.Call, o.Take, c), "is not there, nor in another epoch: nobody can open this part")
 		}
