@@ -34,6 +34,8 @@ type Call struct {
 	Node      string        `json:"node,omitempty"`    // whose process answered; see EndLive
 	Held      bool          `json:"on_hold,omitempty"` // see Hold
 	Erasing   bool          `json:"erasure_pending,omitempty"`
+	// Expired are the classes that are past the time for which they are kept.
+	Expired ExpiredClasses `json:"expired,omitzero"`
 }
 
 // End is how a call ended.
@@ -153,7 +155,10 @@ const selectCalls = `
 	select id, carrier_id, agent, kind, direction, subject, started_at, ended_at, duration_ms,
 	       outcome, reason, consent, recording, takes, node,
 	       exists (select 1 from erasures e where e.call = calls.id and e.held_at is not null),
-	       exists (select 1 from erasures e where e.call = calls.id and e.requested_at is not null and e.done_at is null)
+	       exists (select 1 from erasures e where e.call = calls.id and e.requested_at is not null and e.done_at is null),
+	       exists (select 1 from expiries x where x.call = calls.id and x.class = 'audio'),
+	       exists (select 1 from expiries x where x.call = calls.id and x.class = 'snippets'),
+	       exists (select 1 from expiries x where x.call = calls.id and x.class = 'text')
 	from calls`
 
 // Call returns one call, by our own id or by the carrier's.
@@ -172,24 +177,29 @@ func (d *DB) Call(ctx context.Context, id string) (Call, error) {
 func (d *DB) Calls(ctx context.Context, f Filter) ([]Call, error) {
 	where, args := f.where()
 	limit := min(cmp.Or(max(f.Limit, 0), defaultLimit), maxLimit)
-	rows, err := d.sql.QueryContext(ctx,
-		fmt.Sprintf("%s %s order by started_at desc, id desc limit %d", selectCalls, where, limit), args...)
+	calls, err := d.selectCalls(ctx, fmt.Sprintf("%s order by started_at desc, id desc limit %d", where, limit), args...)
 	if err != nil {
 		return nil, fmt.Errorf("store: calls: %w", err)
+	}
+	return calls, nil
+}
+
+// selectCalls returns the calls that the end of a statement selects.
+func (d *DB) selectCalls(ctx context.Context, end string, args ...any) ([]Call, error) {
+	rows, err := d.sql.QueryContext(ctx, selectCalls+" "+end, args...)
+	if err != nil {
+		return nil, err
 	}
 	defer rows.Close()
 	calls := []Call{}
 	for rows.Next() {
 		c, err := scanCall(rows)
 		if err != nil {
-			return nil, fmt.Errorf("store: calls: %w", err)
+			return nil, err
 		}
 		calls = append(calls, c)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("store: calls: %w", err)
-	}
-	return calls, nil
+	return calls, rows.Err()
 }
 
 // where returns the filter as a clause and its arguments.
@@ -240,7 +250,8 @@ func scanCall(row interface{ Scan(...any) error }) (Call, error) {
 		ended, duration                     sql.NullInt64
 	)
 	if err := row.Scan(&c.ID, &carrierID, &c.Agent, &c.Kind, &c.Direction, &subject, &started, &ended, &duration,
-		&outcome, &reason, &c.Consent, &c.Recording, &c.Takes, &c.Node, &c.Held, &c.Erasing); err != nil {
+		&outcome, &reason, &c.Consent, &c.Recording, &c.Takes, &c.Node, &c.Held, &c.Erasing,
+		&c.Expired.Audio, &c.Expired.Snippets, &c.Expired.Text); err != nil {
 		return Call{}, err
 	}
 	c.CarrierID, c.Subject, c.Outcome, c.Reason = carrierID.String, subject.String, outcome.String, reason.String

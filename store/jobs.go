@@ -45,12 +45,22 @@ type JobQueue struct {
 	Timeout  time.Duration // of one attempt
 	// Wait is how long a job waits after an attempt that failed, counted from 1.
 	Wait func(attempt int) time.Duration
-	// Work does a job. An error has it done again later, unless it is ErrHopeless.
+	// Work does a job. An error has it done again later, unless it is ErrHopeless;
+	// ErrMore has it done again soon, and is no failure.
 	Work func(ctx context.Context, j Job) error
+	// Every is the time between jobs that come by themselves, of which the first comes
+	// at the start: one for all processes, and none while one is not done. 0: none come.
+	Every time.Duration
 }
 
 // ErrHopeless says of a job that doing it again would not help.
 var ErrHopeless = errors.New("hopeless")
+
+// ErrMore says of a job that all is well, and that there is more to do.
+var ErrMore = errors.New("more to do")
+
+// moreWait is how long a job waits that has more to do: others have their turn.
+const moreWait = time.Second
 
 // JobsOptions configure Jobs.
 type JobsOptions struct {
@@ -132,9 +142,24 @@ func (j *Jobs) config(o JobsOptions) *river.Config {
 	for name, queue := range o.Queues {
 		c.Queues[name] = river.QueueConfig{MaxWorkers: queue.Workers}
 		c.JobTimeout = max(c.JobTimeout, queue.Timeout)
+		if queue.Every > 0 {
+			c.PeriodicJobs = append(c.PeriodicJobs, periodic(name, queue))
+		}
 	}
 	river.AddWorker(c.Workers, &worker{jobs: j})
 	return c
+}
+
+// undone are the states of a job that is still to be done.
+var undone = []rivertype.JobState{rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning, rivertype.JobStateRetryable,
+	rivertype.JobStateScheduled}
+
+// periodic is the jobs of a queue that come by themselves. They have one key.
+func periodic(name string, q JobQueue) *river.PeriodicJob {
+	return river.NewPeriodicJob(river.PeriodicInterval(q.Every), func() (river.JobArgs, *river.InsertOpts) {
+		return work{Key: "every"}, &river.InsertOpts{Queue: name, MaxAttempts: max(1, q.Attempts),
+			UniqueOpts: river.UniqueOpts{ByArgs: true, ByQueue: true, ByState: undone}}
+	}, &river.PeriodicJobOpts{RunOnStart: true})
 }
 
 // Start does jobs until Stop.
@@ -292,7 +317,10 @@ func (w *worker) Work(ctx context.Context, j *river.Job[work]) error {
 		return river.JobCancel(err)
 	}
 	err = w.jobs.queues[j.Queue].Work(ctx, one)
-	if errors.Is(err, ErrHopeless) {
+	switch {
+	case errors.Is(err, ErrMore):
+		return river.JobSnooze(moreWait)
+	case errors.Is(err, ErrHopeless):
 		return river.JobCancel(err)
 	}
 	return err
