@@ -2,9 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -17,25 +14,7 @@ func consentCLI(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	t.Setenv("SIDETONE_AGENTS_DIR", "../../configs/agents")
 	t.Setenv("SIDETONE_CONSENT_JURISDICTIONS", "../../configs/consent/jurisdictions.yaml")
-	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	stdout := os.Stdout
-	os.Stdout = out
-	defer func() { os.Stdout = stdout }()
-	root := command()
-	root.SetArgs(append([]string{"--config", "", "consent"}, args...))
-	failed := root.ExecuteContext(t.Context())
-	if _, err := out.Seek(0, io.SeekStart); err != nil {
-		t.Fatal(err)
-	}
-	printed, err := io.ReadAll(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(printed), failed
+	return printedBy(t, append([]string{"consent"}, args...)...)
 }
 
 func TestConsentExplain(t *testing.T) {

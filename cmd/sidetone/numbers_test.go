@@ -2,10 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"io"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -34,25 +31,7 @@ func numbersCLI(t *testing.T) (*sim.REST, func(args ...string) (string, error)) 
 	}
 	return fake, func(args ...string) (string, error) {
 		t.Helper()
-		out, err := os.Create(filepath.Join(t.TempDir(), "out"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer out.Close()
-		stdout := os.Stdout
-		os.Stdout = out
-		defer func() { os.Stdout = stdout }()
-		root := command()
-		root.SetArgs(append([]string{"--config", "", "numbers"}, args...))
-		failed := root.ExecuteContext(t.Context())
-		if _, err := out.Seek(0, io.SeekStart); err != nil {
-			t.Fatal(err)
-		}
-		printed, err := io.ReadAll(out)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(printed), failed
+		return printedBy(t, append([]string{"numbers"}, args...)...)
 	}
 }
 

@@ -155,21 +155,11 @@ func (c *Call) WaitStreams(ctx context.Context, n int) error {
 
 // await waits until met holds; it is asked whenever the line has moved.
 func (c *Call) await(ctx context.Context, met func(*line) bool) error {
-	w := &waiter{done: make(chan struct{})}
-	err := c.do(func(l *line) {
-		w.met = func() bool { return met(l) || ctx.Err() != nil }
-		l.waiters = append(l.waiters, w)
-	})
-	if err != nil {
-		return err
-	}
 	select {
-	case <-w.done:
-		return ctx.Err()
-	case <-c.line.done:
+	case <-c.started:
+		return c.line.await(ctx, func() bool { return met(c.line) })
+	case <-c.done:
 		return ErrEnded
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

@@ -50,34 +50,45 @@ const maxFleetErrors = 5
 func RunFleet(ctx context.Context, opts FleetOptions) *FleetReport {
 	carrier := NewCarrier(opts.Carrier)
 	f := &FleetReport{Endings: map[Ending]int{}}
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	began := time.Now()
-	for n := range opts.Calls {
-		if !sleepUntil(ctx, began.Add(opts.offset(n))) {
-			break
-		}
-		wg.Go(func() {
-			report, err := opts.call(ctx, carrier, n)
-			mu.Lock()
-			defer mu.Unlock()
+	placeAll(ctx, opts.Calls, opts.PerSecond, func(n int) func() {
+		report, err := opts.call(ctx, carrier, n)
+		return func() {
 			f.add(n, report, err)
 			if opts.OnReport != nil {
 				opts.OnReport(n, report)
 			}
+		}
+	})
+	return f
+}
+
+// placeAll places calls, perSecond of them or all at once, and waits until they have
+// ended. What a call leaves to be done is done for one call at a time.
+func placeAll(ctx context.Context, calls int, perSecond float64, call func(n int) (then func())) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	began := time.Now()
+	for n := range calls {
+		if !sleepUntil(ctx, began.Add(offset(n, perSecond))) {
+			break
+		}
+		wg.Go(func() {
+			then := call(n)
+			mu.Lock()
+			defer mu.Unlock()
+			then()
 		})
 	}
 	wg.Wait()
-	return f
 }
 
 // offset returns when call n is placed. Multiples of the golden ratio spread the
 // phases evenly however many calls there are.
-func (o *FleetOptions) offset(n int) time.Duration {
+func offset(n int, perSecond float64) time.Duration {
 	_, phase := math.Modf(float64(n) * math.Phi)
 	d := time.Duration(phase * float64(20*time.Millisecond))
-	if o.PerSecond > 0 {
-		d += time.Duration(float64(n) / o.PerSecond * float64(time.Second)).Truncate(20 * time.Millisecond)
+	if perSecond > 0 {
+		d += time.Duration(float64(n) / perSecond * float64(time.Second)).Truncate(20 * time.Millisecond)
 	}
 	return d
 }
@@ -90,15 +101,22 @@ func (o *FleetOptions) call(ctx context.Context, carrier *Carrier, n int) (Repor
 	if err != nil {
 		return Report{}, err
 	}
-	stop := context.AfterFunc(ctx, call.Hangup)
+	err = hold(ctx, call.Hangup, call.done, func() error { return o.Caller(ctx, n, call) })
+	return call.report, errors.Join(err, call.report.Err)
+}
+
+// hold holds a call until talk returns or the gateway ends it, and then hangs up. It
+// returns when the call is done, with what went wrong.
+func hold(ctx context.Context, hangup func(), done <-chan struct{}, talk func() error) error {
+	stop := context.AfterFunc(ctx, hangup)
 	defer stop()
-	err = o.Caller(ctx, n, call)
+	err := talk()
 	if errors.Is(err, ErrEnded) || ctx.Err() != nil {
 		err = nil
 	}
-	call.Hangup()
-	<-call.done
-	return call.report, errors.Join(err, call.report.Err)
+	hangup()
+	<-done
+	return err
 }
 
 func (f *FleetReport) add(n int, r Report, err error) {

@@ -20,12 +20,11 @@ const never = int64(1) << 62
 // wakes it, it first catches up sample by sample, so that what is heard does not
 // depend on how promptly it was scheduled.
 type line struct {
+	owner
 	clock sampleClock
 	opts  *CarrierOptions
 	log   *journal
 	quit  chan struct{} // closed by the call's signalling
-	done  chan struct{} // closed by run
-	tasks chan func()
 
 	pos      int64 // samples of the media clock that have passed
 	frameEnd int64 // where the frame being captured ends
@@ -34,8 +33,7 @@ type line struct {
 	keys     []byte
 	keyAt    int64
 	acted    int64 // when the caller last pressed a key; -1 before
-	waiters  []*waiter
-	over     bool // the caller has hung up: nothing moves any more
+	over     bool  // the caller has hung up: nothing moves any more
 
 	sock    *socket // nil between streams
 	writer  frameWriter
@@ -48,32 +46,13 @@ type line struct {
 	stats lineStats
 }
 
-// waiter is somebody who waits for a condition on the line.
-type waiter struct {
-	met  func() bool
-	done chan struct{}
-}
-
 func newLine(clock sampleClock, opts *CarrierOptions, log *journal) *line {
 	return &line{
 		clock: clock, opts: opts, log: log,
-		quit: make(chan struct{}), done: make(chan struct{}), tasks: make(chan func()),
+		owner: newOwner(), quit: make(chan struct{}),
 		frameEnd: frameSamples, keyAt: never, acted: -1,
 		ear:   ear{keep: !opts.DiscardHeard, lastLoud: -1},
 		mouth: mouth{room: newRoom(*opts)},
-	}
-}
-
-// do runs f on the line and waits for it. It returns ErrEnded without running it
-// when the call has ended.
-func (l *line) do(f func()) error {
-	ran := make(chan struct{})
-	select {
-	case l.tasks <- func() { f(); close(ran) }:
-		<-ran
-		return nil
-	case <-l.done:
-		return ErrEnded
 	}
 }
 
@@ -266,18 +245,4 @@ func (l *line) write(frame []byte) {
 	if l.sock != nil && !l.mute {
 		l.sock.write(websocket.TextMessage, frame)
 	}
-}
-
-// release lets those go whose condition is met.
-func (l *line) release() {
-	kept := l.waiters[:0]
-	for _, w := range l.waiters {
-		if w.met() {
-			close(w.done)
-		} else {
-			kept = append(kept, w)
-		}
-	}
-	clear(l.waiters[len(kept):])
-	l.waiters = kept
 }

@@ -144,7 +144,7 @@ func newWebCall(ctx context.Context, o *BrowserOptions) (c *WebCall, err error) 
 func (c *WebCall) newLine() (*webLine, error) {
 	o := c.opts
 	l := &webLine{
-		log: &c.log, quit: make(chan struct{}), done: make(chan struct{}), tasks: make(chan func()),
+		owner: newOwner(), log: &c.log, quit: make(chan struct{}),
 		inbox: make(chan webArrival, webInbox), track: c.track, acted: -1, overheard: o.OnVoice,
 		report: func(d time.Duration) {
 			select {

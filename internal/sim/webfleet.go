@@ -7,8 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"sync"
-	"time"
 )
 
 // WebFleetOptions describe many browser calls at once, whose callers send what
@@ -77,24 +75,15 @@ func RunWebFleet(ctx context.Context, opts WebFleetOptions) *WebFleetReport {
 	}
 	opts.Browser.fleet = shared
 	browser := NewBrowser(opts.Browser)
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	began, spread := time.Now(), FleetOptions{PerSecond: opts.PerSecond}
-	for n := range opts.Calls {
-		if !sleepUntil(ctx, began.Add(spread.offset(n))) {
-			break
-		}
-		wg.Go(func() {
-			report, err := opts.call(ctx, browser, n)
-			mu.Lock()
-			defer mu.Unlock()
+	placeAll(ctx, opts.Calls, opts.PerSecond, func(n int) func() {
+		report, err := opts.call(ctx, browser, n)
+		return func() {
 			f.add(n, report, err)
 			if opts.OnReport != nil {
 				opts.OnReport(n, report)
 			}
-		})
-	}
-	wg.Wait()
+		}
+	})
 	return f
 }
 
@@ -128,14 +117,7 @@ func (o *WebFleetOptions) call(ctx context.Context, browser *Browser, n int) (We
 	if err != nil {
 		return WebReport{}, err
 	}
-	stop := context.AfterFunc(ctx, call.Hangup)
-	defer stop()
-	err = o.Caller(ctx, n, call)
-	if errors.Is(err, ErrEnded) || ctx.Err() != nil {
-		err = nil
-	}
-	call.Hangup()
-	<-call.done
+	err = hold(ctx, call.Hangup, call.done, func() error { return o.Caller(ctx, n, call) })
 	return call.report, errors.Join(err, call.report.Err)
 }
 

@@ -19,11 +19,10 @@ const reportFrames = 50
 // a phone's line it is owned by one goroutine, run, and its position is a
 // function of time alone.
 type webLine struct {
+	owner
 	clock sampleClock // of 8 kHz: an eighth of a millisecond is fine enough
 	log   *journal
 	quit  chan struct{} // closed by the call
-	done  chan struct{} // closed by run
-	tasks chan func()
 	inbox chan webArrival
 
 	pos   int64 // of clock
@@ -39,14 +38,13 @@ type webLine struct {
 
 	overheard func(payload []byte) // what is sent; may be nil
 
-	pacing  rtpPacing
-	page    page
-	acted   media.Tick // when the caller last typed, pressed a key or chose; -1 before
-	turns   []Turn
-	faults  []WebFault
-	waiters []*webWaiter
-	report  func(delay time.Duration) // each second: the playout's mean delay
-	unsent  error                     // the first packet that could not be sent
+	pacing rtpPacing
+	page   page
+	acted  media.Tick // when the caller last typed, pressed a key or chose; -1 before
+	turns  []Turn
+	faults []WebFault
+	report func(delay time.Duration) // each second: the playout's mean delay
+	unsent error                     // the first packet that could not be sent
 }
 
 // webArrival is a packet as it came in.
@@ -54,25 +52,6 @@ type webArrival struct {
 	at      time.Time
 	header  rtp.Header
 	payload []byte
-}
-
-// webWaiter is somebody who waits for a condition on the line.
-type webWaiter struct {
-	met  func() bool
-	done chan struct{}
-}
-
-// do runs f on the line and waits for it. It returns ErrEnded without running it
-// when the call has ended.
-func (l *webLine) do(f func()) error {
-	ran := make(chan struct{})
-	select {
-	case l.tasks <- func() { f(); close(ran) }:
-		<-ran
-		return nil
-	case <-l.done:
-		return ErrEnded
-	}
 }
 
 func (l *webLine) run() {
@@ -186,20 +165,6 @@ func (l *webLine) pressed(digit byte) {
 func (l *webLine) fault(detail string) {
 	l.faults = append(l.faults, WebFault{l.now(), detail})
 	l.log.add(l.now(), EventFault, detail)
-}
-
-// release lets those go whose condition is met.
-func (l *webLine) release() {
-	kept := l.waiters[:0]
-	for _, w := range l.waiters {
-		if w.met() {
-			close(w.done)
-		} else {
-			kept = append(kept, w)
-		}
-	}
-	clear(l.waiters[len(kept):])
-	l.waiters = kept
 }
 
 // page is what the page knows.

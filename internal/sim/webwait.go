@@ -51,20 +51,5 @@ func (c *WebCall) WaitMessage(ctx context.Context, match func(PageMessage) bool)
 
 // await waits until met holds; it is asked whenever the line has moved.
 func (c *WebCall) await(ctx context.Context, met func(*webLine) bool) error {
-	w := &webWaiter{done: make(chan struct{})}
-	err := c.line.do(func() {
-		w.met = func() bool { return ctx.Err() != nil || met(c.line) }
-		c.line.waiters = append(c.line.waiters, w)
-	})
-	if err != nil {
-		return err
-	}
-	select {
-	case <-w.done:
-		return ctx.Err()
-	case <-c.line.done:
-		return ErrEnded
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return c.line.await(ctx, func() bool { return met(c.line) })
 }
