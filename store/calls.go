@@ -34,6 +34,7 @@ type Call struct {
 	Node      string        `json:"node,omitempty"`    // whose process answered; see EndLive
 	Held      bool          `json:"on_hold,omitempty"` // see Hold
 	Erasing   bool          `json:"erasure_pending,omitempty"`
+	Begun     bool          `json:"-"` // its erasure has begun, see BeginErasure: nothing of it is for anybody
 	// Expired are the classes that are past the time for which they are kept.
 	Expired ExpiredClasses `json:"expired,omitzero"`
 }
@@ -156,6 +157,7 @@ const selectCalls = `
 	       outcome, reason, consent, recording, takes, node,
 	       exists (select 1 from erasures e where e.call = calls.id and e.held_at is not null),
 	       exists (select 1 from erasures e where e.call = calls.id and e.requested_at is not null and e.done_at is null),
+	       exists (select 1 from erasures e where e.call = calls.id and e.begun_at is not null),
 	       exists (select 1 from expiries x where x.call = calls.id and x.class = 'audio'),
 	       exists (select 1 from expiries x where x.call = calls.id and x.class = 'snippets'),
 	       exists (select 1 from expiries x where x.call = calls.id and x.class = 'text')
@@ -250,7 +252,7 @@ func scanCall(row interface{ Scan(...any) error }) (Call, error) {
 		ended, duration                     sql.NullInt64
 	)
 	if err := row.Scan(&c.ID, &carrierID, &c.Agent, &c.Kind, &c.Direction, &subject, &started, &ended, &duration,
-		&outcome, &reason, &c.Consent, &c.Recording, &c.Takes, &c.Node, &c.Held, &c.Erasing,
+		&outcome, &reason, &c.Consent, &c.Recording, &c.Takes, &c.Node, &c.Held, &c.Erasing, &c.Begun,
 		&c.Expired.Audio, &c.Expired.Snippets, &c.Expired.Text); err != nil {
 		return Call{}, err
 	}

@@ -52,7 +52,7 @@ func testErasures(t *testing.T, location string) {
 	}
 	c, err := d.Call(ctx, "c2")
 	c.Started, c.Ended = time.Time{}, time.Time{}
-	want := Call{ID: "c2", Kind: "phone", Direction: "inbound", Duration: time.Second, Consent: "erased", Recording: "erased", Takes: 1}
+	want := Call{ID: "c2", Kind: "phone", Direction: "inbound", Duration: time.Second, Consent: "erased", Recording: "erased", Takes: 1, Begun: true}
 	if err != nil || c != want {
 		t.Errorf("%+v, %v", c, err)
 	}

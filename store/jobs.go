@@ -23,6 +23,7 @@ import (
 type Jobs struct {
 	client jobClient
 	count  func(ctx context.Context) (map[JobCount]int, error)
+	remove func(ctx context.Context, keys string) (int64, error) // a JSON list
 	close  func() error
 	queues map[string]JobQueue
 }
@@ -242,6 +243,26 @@ func (j *Jobs) Retry(ctx context.Context, id int64) error {
 		return fmt.Errorf("store: retry job %d: %w", id, notFound(err))
 	}
 	return nil
+}
+
+// Remove removes the jobs with these keys from all queues, done and dead ones too,
+// but for those that run now, and returns how many. Keys that no job has are no
+// error.
+func (j *Jobs) Remove(ctx context.Context, keys ...string) (int, error) {
+	const page = 500
+	removed := 0
+	for some := range slices.Chunk(keys, page) {
+		list, err := json.Marshal(some)
+		var n int64
+		if err == nil {
+			n, err = j.remove(ctx, string(list))
+		}
+		if err != nil {
+			return removed, fmt.Errorf("store: remove jobs: %w", err)
+		}
+		removed += int(n)
+	}
+	return removed, nil
 }
 
 // JobCount is what is counted together.

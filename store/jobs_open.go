@@ -34,6 +34,13 @@ func openJobsSQLite(ctx context.Context, path string, j *Jobs, c *river.Config) 
 		return errors.Join(err, db.Close())
 	}
 	j.client, j.count, j.close = client, queryCounts(db.DB), db.Close
+	j.remove = func(ctx context.Context, keys string) (int64, error) {
+		done, err := db.ExecContext(ctx, `delete from river_job where state <> 'running' and args->>'key' in (select value from json_each($1))`, keys)
+		if err != nil {
+			return 0, err
+		}
+		return done.RowsAffected()
+	}
 	return nil
 }
 
@@ -75,6 +82,10 @@ func openJobsPostgres(ctx context.Context, location string, j *Jobs, c *river.Co
 		defer rows.Close()
 		counts, err := scanCounts(rows.Next, rows.Scan)
 		return counts, errors.Join(err, rows.Err())
+	}
+	j.remove = func(ctx context.Context, keys string) (int64, error) {
+		done, err := pool.Exec(ctx, `delete from river_job where state <> 'running' and args->>'key' in (select jsonb_array_elements_text($1::jsonb))`, keys)
+		return done.RowsAffected(), err
 	}
 	j.close = func() error { pool.Close(); return nil }
 	return nil

@@ -219,3 +219,49 @@ func TestJobsAfterKill(t *testing.T) {
 		})
 	}
 }
+
+// Removed jobs are gone from all queues, done and dead ones too, and their keys are
+// free again; one that runs is left alone.
+func TestRemovedJobs(t *testing.T) { onEachEngine(t, testRemovedJobs) }
+
+func testRemovedJobs(t *testing.T, location string) {
+	began, end := make(chan struct{}), make(chan struct{})
+	j := openJobs(t, jobsAt(location), JobsOptions{Queues: queue(2, func(_ context.Context, one Job) error {
+		switch one.Key {
+		case "runs":
+			close(began)
+			<-end
+		case "dead":
+			return ErrHopeless
+		}
+		return nil
+	})})
+	defer close(end)
+	if err := j.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for key, state := range map[string]JobState{"done": JobDone, "dead": JobDead} {
+		add(t, j, key)
+		settled(t, j, newest(t, j).ID, state)
+	}
+	add(t, j, "runs")
+	<-began
+	for _, key := range []string{"waits", "other", `"'),('`} {
+		if _, err := j.Add(t.Context(), "elsewhere", key, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := j.Remove(t.Context(), "done", "dead", "runs", "waits", "nobody's", `"'),('`); err != nil || n != 4 {
+		t.Errorf("removed %d, error %v", n, err)
+	}
+	counts, err := j.Count(t.Context())
+	if err != nil || len(counts) != 2 || counts[JobCount{"q", JobRunning}] != 1 || counts[JobCount{"elsewhere", JobWaiting}] != 1 {
+		t.Errorf("left are %v, error %v", counts, err)
+	}
+	if !add(t, j, "dead") {
+		t.Error("the key of a removed job is taken")
+	}
+	if n, err := j.Remove(t.Context()); err != nil || n != 0 {
+		t.Errorf("removed %d of no keys, error %v", n, err)
+	}
+}

@@ -21,6 +21,8 @@ import (
 	"github.com/versity/versitygw/backend/posix"
 	"github.com/versity/versitygw/embedgw"
 	"github.com/versity/versitygw/s3api"
+
+	"sidetone/store"
 )
 
 // A bucket of an operator's own store, which keeps every version of what is
@@ -80,6 +82,8 @@ type bucket struct {
 	dir    string
 	name   string
 	env    []string // with which a gateway uses it
+
+	options store.S3Options // with which a test does
 }
 
 // newBucket serves a bucket from a folder until the test ends.
@@ -106,6 +110,7 @@ func newBucket(t *testing.T, dir string) *bucket {
 	endpoint := "http://" + address
 	b := &bucket{dir: dir, name: "sidetone", env: []string{"SIDETONE_STORAGE_S3_ENDPOINT=" + endpoint,
 		"SIDETONE_STORAGE_S3_ACCESS_KEY_ID=" + bucketKey, "SIDETONE_STORAGE_S3_SECRET_ACCESS_KEY=" + bucketSecret}}
+	b.options = store.S3Options{Endpoint: endpoint, Bucket: b.name, PathStyle: true, AccessKeyID: bucketKey, SecretAccessKey: bucketSecret}
 	b.client = s3.New(s3.Options{Region: "us-east-1", BaseEndpoint: &endpoint, UsePathStyle: true,
 		Credentials: credentials.NewStaticCredentialsProvider(bucketKey, bucketSecret, "")})
 	_, made := b.client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &b.name})

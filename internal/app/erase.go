@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sidetone/configs"
+	"sidetone/internal/webhooks"
 	"sidetone/recorder"
 	"sidetone/seal"
 	"sidetone/store"
@@ -66,6 +67,7 @@ type eraser struct {
 	ledger  *store.Ledger
 	objects erasable
 	spool   *recorder.Spool
+	jobs    *store.Jobs // in which endpoints are told of calls; nil: there are none
 	node    *seal.Node
 	epochs  func() ([]seal.Epoch, error)
 	tombs   tombstones
@@ -107,6 +109,10 @@ func (e *eraser) erase(ctx context.Context, r ErasureRequest) (ErasureResult, er
 			return ErasureResult{}, err
 		}
 	}
+	calls, err = e.rebury(ctx, calls)
+	if err != nil {
+		return ErasureResult{}, err
+	}
 	if err := each(len(calls), func(i int) error { return e.db.RequestErasure(ctx, calls[i].ID, false) }); err != nil {
 		return ErasureResult{}, err
 	}
@@ -128,14 +134,33 @@ func (e *eraser) enter(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-// asked returns the calls that a request is about, but for those that are erased,
-// and what the caller's number is looked up by if it names one.
+// rebury returns those calls that are not erased, and sees to it that the others have
+// their tombstones, which may have been lost since.
+func (e *eraser) rebury(ctx context.Context, calls []store.Call) (left []store.Call, err error) {
+	for _, c := range calls {
+		if !isErased(c) {
+			left = append(left, c)
+		} else if err := bury(ctx, e.tombs, callTombs, c.ID, time.Now()); err != nil {
+			return nil, err
+		}
+	}
+	return left, nil
+}
+
+// isErased reports whether a call is erased, and is not to be erased again.
+func isErased(c store.Call) bool { return c.Recording == store.ErasedState && !c.Erasing }
+
+// asked returns the calls that a request is about, erased ones too, and what the
+// caller's number is looked up by if it names one.
 func (e *eraser) asked(ctx context.Context, r ErasureRequest) (calls []store.Call, hash string, err error) {
 	switch {
 	case (r.Call == "") == (r.Caller == ""):
 		return nil, "", fmt.Errorf("%w: want a call or a caller", errQuery)
 	case r.Call != "":
 		c, err := e.db.Call(ctx, r.Call)
+		if errors.Is(err, store.ErrNotFound) {
+			c, err = e.rowless(ctx, r.Call)
+		}
 		if err != nil {
 			return nil, "", err
 		}
@@ -149,7 +174,25 @@ func (e *eraser) asked(ctx context.Context, r ErasureRequest) (calls []store.Cal
 			return nil, "", err
 		}
 	}
-	return slices.DeleteFunc(calls, func(c store.Call) bool { return c.Recording == store.ErasedState && !c.Erasing }), hash, nil
+	return calls, hash, nil
+}
+
+// rowless returns a call that the database does not know, if spool or object store
+// have something of it: a backup that is older than the call has taken its row.
+func (e *eraser) rowless(ctx context.Context, id string) (store.Call, error) {
+	c := store.Call{ID: id, Ended: time.Now()}
+	if !buriedID.MatchString(id) {
+		return c, fmt.Errorf("app: call %.80q: %w", id, store.ErrNotFound)
+	}
+	b, err := e.survey(ctx)
+	if err != nil {
+		return c, err
+	}
+	was, takes, err := b.find(ctx, c)
+	if err == nil && was.Objects == 0 && len(takes) == 0 {
+		err = fmt.Errorf("app: call %s: %w", id, store.ErrNotFound)
+	}
+	return c, err
 }
 
 // callsOf returns all calls of the caller with a number.
@@ -180,6 +223,7 @@ func (e *eraser) would(ctx context.Context, calls []store.Call, err error) (Eras
 	if err != nil {
 		return ErasureResult{}, err
 	}
+	calls = slices.DeleteFunc(calls, isErased)
 	result := ErasureResult{Calls: make([]ErasureOf, len(calls))}
 	return result, each(len(calls), func(i int) error {
 		was, takes, err := b.find(ctx, calls[i])
@@ -229,8 +273,32 @@ func (e *eraser) run(ctx context.Context, calls []store.Call) (ErasureResult, er
 	}); err != nil {
 		return result, err
 	}
+	if err := e.silence(ctx, result.Calls); err != nil {
+		return result, err
+	}
 	result.Receipt, err = e.sign(ctx, result.Calls)
 	return result, err
+}
+
+// silence drops what endpoints are yet to be told of calls that are erased. What is
+// being sent in this moment is on its way; no other attempt follows, since it is
+// looked at before each whether the call is being erased.
+func (e *eraser) silence(ctx context.Context, calls []ErasureOf) error {
+	if e.jobs == nil {
+		return nil
+	}
+	var keys []string
+	for _, c := range calls {
+		if c.State != IsErased {
+			continue
+		}
+		keys = append(keys, webhooks.ID(webhooks.CallFinished, c.Call, ""))
+		for n := 1; n <= c.Takes; n++ {
+			keys = append(keys, webhooks.ID(webhooks.RecordingStored, c.Call, takeName(n)), webhooks.ID(webhooks.RecordingFailed, c.Call, takeName(n)))
+		}
+	}
+	_, err := e.jobs.Remove(ctx, keys...)
+	return err
 }
 
 // begin makes the erasure of a call one that can not be stopped.

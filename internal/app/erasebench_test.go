@@ -5,13 +5,11 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"sidetone/configs"
 	"sidetone/recorder"
 	"sidetone/seal"
 	"sidetone/store"
@@ -105,34 +103,14 @@ func BenchmarkErase(b *testing.B) {
 // benchEraser leaves calls of one caller, in stores that only the eraser has.
 func benchEraser(b *testing.B, calls int) (*eraser, *memory) {
 	b.Helper()
-	c := configs.Default()
-	c.DataDir = b.TempDir()
-	c.Keys.Dir, c.Recorder.SpoolDir = filepath.Join(c.DataDir, "keys"), filepath.Join(c.DataDir, "spool")
-	quiet := slog.New(slog.DiscardHandler)
-	e, err := newEraser(b.Context(), c, quiet)
 	must := func(err error) {
 		if err != nil {
 			b.Fatal(err)
 		}
 	}
-	must(err)
-	e.node, err = seal.OpenNode(NodeDir(c))
-	must(err)
-	e.db, err = store.OpenDB(b.Context(), filepath.Join(c.DataDir, "calls.db"))
-	must(err)
-	b.Cleanup(func() { e.db.Close() })
-	e.ledger, err = store.OpenLedger(b.Context(), filepath.Join(c.DataDir, "ledger.db"), store.LedgerOptions{Sign: e.node.Sign, Key: e.node.PublicKey()})
-	must(err)
-	b.Cleanup(func() { e.ledger.Close() })
-	keys, err := seal.OpenKeyring(c.Keys.Dir)
-	must(err)
-	e.epochs = func() ([]seal.Epoch, error) { return keys.Epochs(), nil }
-	e.end, e.forget = func(store.Call) {}, func(string) {}
 	objects := &memory{folders: make(map[string]map[string]int)}
-	e.objects = objects
-	e.spool, err = recorder.OpenSpool(recorder.SpoolOptions{Dir: c.Recorder.SpoolDir, Node: e.node, Put: objects, Erase: objects, Log: quiet})
-	must(err)
-	b.Cleanup(func() { e.spool.Close() })
+	e := newTestEraser(b, b.TempDir(), objects)
+	e.log = slog.New(slog.DiscardHandler)
 	subject, err := e.db.Subject(b.Context(), hashOf(e.lookup, "+14155550199"))
 	must(err)
 	must(each(calls, func(i int) error {

@@ -21,6 +21,7 @@ func (a *App) openEraser(ctx context.Context, node *seal.Node) error {
 		return err
 	}
 	e.db, e.ledger, e.objects, e.spool, e.node = a.db, a.ledger, a.objects, a.spool, node
+	e.jobs = a.hooks.jobs
 	e.epochs = func() ([]seal.Epoch, error) {
 		_, err := a.keys.Reload()
 		return a.keys.Epochs(), err

@@ -49,7 +49,7 @@ func openErasing(ctx context.Context, c *configs.Config, log *slog.Logger, open 
 		return &Erasing{config: c}, records.Close()
 	}
 	if err != nil {
-		return nil, errors.Join(err, records.Close())
+		return nil, errors.Join(err, x.Close())
 	}
 	return x, nil
 }
@@ -77,13 +77,19 @@ func (x *Erasing) open(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	x.here = e
-	return nil
+	if len(x.config.Webhooks.Endpoints) > 0 {
+		e.jobs, err = store.OpenJobs(ctx, jobsAt(x.config), store.JobsOptions{Log: log}) // none are done here
+	}
+	return err
 }
 
 // Close closes the stores.
 func (x *Erasing) Close() (err error) {
 	if x.here != nil {
 		err = x.here.spool.Close()
+		if x.here.jobs != nil {
+			err = errors.Join(err, x.here.jobs.Stop(context.Background()))
+		}
 	}
 	if x.records != nil {
 		err = errors.Join(err, x.records.Close())

@@ -128,6 +128,8 @@ func (a *App) refuse(w http.ResponseWriter, c store.Call, err error) {
 	case errors.Is(err, store.ErrNotFound):
 		w.Header().Set("Retry-After", "5")
 		http.Error(w, "the recording is not stored yet", http.StatusConflict)
+	case errors.Is(err, errNotReplayed):
+		http.Error(w, "nothing is handed out until the tombstones of erased calls can be read", http.StatusServiceUnavailable)
 	case errors.Is(err, recorder.ErrTooLong):
 		http.Error(w, "too long for one file; ask for one channel", http.StatusRequestEntityTooLarge)
 	case errors.Is(err, context.Canceled):

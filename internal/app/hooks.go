@@ -47,8 +47,9 @@ func newHookMetrics(r prometheus.Registerer) *hookMetrics {
 // What may come of an attempt.
 const (
 	delivered = "delivered"
-	failed    = "failed" // another attempt follows
-	dead      = "dead"   // none follows
+	failed    = "failed"  // another attempt follows
+	dead      = "dead"    // none follows
+	dropped   = "dropped" // nothing was sent, and none follows: the call is erased
 )
 
 // Webhook jobs.
@@ -111,9 +112,21 @@ func (h *hooks) queues(wait func(int) time.Duration) map[string]store.JobQueue {
 	return queues
 }
 
-// send makes one attempt.
+// send makes one attempt, but not for a call whose erasure has begun.
 func (h *hooks) send(ctx context.Context, endpoint string, j store.Job) error {
-	err := h.sender.Send(ctx, endpoint, j.Key, j.Body)
+	d, err := deliveryOf(j)
+	if err != nil {
+		return fmt.Errorf("%w: %w", store.ErrHopeless, err)
+	}
+	of, err := h.db.Erasure(ctx, d.Call)
+	if err != nil {
+		return err
+	}
+	if !of.Begun.IsZero() {
+		h.metrics.attempts.WithLabelValues(endpoint, dropped).Inc()
+		return nil
+	}
+	err = h.sender.Send(ctx, endpoint, j.Key, j.Body)
 	result := delivered
 	switch {
 	case errors.Is(err, webhooks.ErrGone):

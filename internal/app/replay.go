@@ -48,6 +48,9 @@ func (r *replay) start(ctx context.Context) error {
 		return fmt.Errorf("app: tombstones: %w", err)
 	}
 	done, err := r.db.Erasures(ctx)
+	if err == nil {
+		err = r.missing(done, names)
+	}
 	if err != nil {
 		return err
 	}
@@ -83,7 +86,31 @@ func (r *replay) start(ctx context.Context) error {
 	return nil
 }
 
-// callers requests the erasure of calls that began before all of their caller was
+// missing returns an error if calls are erased whose tombstones are not there: then
+// this is not the place to which they were written, or its disk is not mounted.
+// Gateways that share a database may have a folder each.
+func (r *replay) missing(done []store.Erasure, names []string) error {
+	if _, _, shared := r.config.Erasures.Bucket(); r.config.Database.URL != "" && !shared {
+		return nil
+	}
+	there := make(map[string]bool, len(names))
+	for _, name := range names {
+		there[name] = true
+	}
+	var without []string
+	for _, e := range done {
+		if !there[e.Call] {
+			without = append(without, e.Call)
+		}
+	}
+	if len(without) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: erasures.location (%s) has no tombstone of %d erased calls, such as %s: mount it, or move them there; "+
+		"should they be lost, sidetone erase --call %s writes one anew", errNotReplayed, tombsAt(r.config), len(without), without[0], without[0])
+}
+
+// callers begins the erasure of calls that began before all of their caller was
 // erased.
 func (r *replay) callers(ctx context.Context) error {
 	names, err := r.tombs.names(ctx, callerTombs)
@@ -115,7 +142,11 @@ func (r *replay) callers(ctx context.Context) error {
 			if c.Started.After(t.At) {
 				continue // they have called again
 			}
-			if err := r.db.RequestErasure(ctx, c.ID, false); err != nil {
+			err := r.db.RequestErasure(ctx, c.ID, false)
+			if err == nil && !r.config.Consent.Hold {
+				err = r.db.BeginErasure(ctx, c.ID) // it is not served any more
+			}
+			if err != nil && !errors.Is(err, store.ErrHeld) {
 				return err
 			}
 		}

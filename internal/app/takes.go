@@ -81,12 +81,12 @@ const (
 
 // isGone reports whether nobody gets a recording any more, or ever will again.
 func isGone(c store.Call) bool {
-	return c.Recording == recordingHeld || c.Recording == recordingDestroyed || c.Recording == store.ErasedState
+	return c.Begun || c.Recording == recordingHeld || c.Recording == recordingDestroyed || c.Recording == store.ErasedState
 }
 
 // whyGone says so.
 func whyGone(c store.Call) string {
-	if c.Recording == store.ErasedState {
+	if c.Begun || c.Recording == store.ErasedState {
 		return "the call is erased"
 	}
 	return "the recording is " + c.Recording + ": the caller has withdrawn"

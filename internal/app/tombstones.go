@@ -37,11 +37,16 @@ type tombstones interface {
 	read(ctx context.Context, folder, name string) ([]byte, error) // store.ErrNotFound: there is none
 }
 
+// tombsAt is the place of the tombstones.
+func tombsAt(c *configs.Config) string {
+	return cmp.Or(c.Erasures.Location, filepath.Join(c.DataDir, "erasures"))
+}
+
 // openTombstones opens the place that erasures.location names.
 func openTombstones(ctx context.Context, c *configs.Config) (tombstones, error) {
 	bucket, prefix, ok := c.Erasures.Bucket()
 	if !ok {
-		return tombFolder(cmp.Or(c.Erasures.Location, filepath.Join(c.DataDir, "erasures"))), nil
+		return tombFolder(tombsAt(c)), nil
 	}
 	s3 := c.Storage.S3
 	objects, err := store.OpenS3(ctx, store.S3Options{

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"strings"
@@ -13,6 +14,27 @@ import (
 	"sidetone/media"
 	"sidetone/store"
 )
+
+// TestNothingIsHandedOutUnread: a gateway that can not read its tombstones takes calls,
+// and says why it hands out no recording.
+func TestNothingIsHandedOutUnread(t *testing.T) {
+	config := configure(t)
+	config.Erasures.Location = "s3://graves/of/calls"
+	config.Storage.S3 = configs.S3{Endpoint: "http://127.0.0.1:9", Region: "us-east-1", Bucket: "b", AccessKeyID: "a", SecretAccessKey: "s", PathStyle: true}
+	g := start(t, config)
+	g.shelve(t, "one", 2*time.Second)
+	for _, part := range []string{"recording", "transcript", "snippets/000001", "clip?from=0&to=1"} {
+		if status, body := g.get(t, "/api/v1/calls/one/"+part); status != http.StatusServiceUnavailable || !strings.Contains(body, "tombstones") {
+			t.Errorf("%s answers %d: %s", part, status, body)
+		}
+	}
+	if status, body := g.get(t, "/readyz"); status != http.StatusOK {
+		t.Errorf("/readyz answers %d: %s", status, body)
+	}
+	if !strings.Contains(g.logs.String(), "no recording is handed out until the tombstones can be read") {
+		t.Error("the log does not say so")
+	}
+}
 
 // TestTombstonesInABucket keeps the tombstones in a bucket of their own: they are
 // there before anything goes, stay as they were first written, and while they can not
