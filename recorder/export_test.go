@@ -19,3 +19,6 @@ func SpoolPlaintext(path string, ids ...seal.Identity) (plain []byte) {
 	}
 	return plain
 }
+
+// Queued is how many frames wait for the next flush.
+func (r *Recorder) Queued() int { return len(r.queue) }

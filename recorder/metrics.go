@@ -100,6 +100,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			m.syncSeconds, m.uploads, m.uploadLag, m.recovered, m.destroyed, m.readSegments, m.readBytes,
 			m.gauge("sidetone_spool_bytes", "Size of all takes on the spool.",
 				func(s *Spool) float64 { return float64(s.Bytes()) }),
+			m.gauge("sidetone_spool_max_bytes", "Size of all takes on the spool above which no take begins.",
+				func(s *Spool) float64 { return float64(s.maxBytes) }),
+			m.shut(shutSpool), m.shut(shutDisk), m.shut(shutUnsynced),
 			m.gauge("sidetone_spool_oldest_seconds", "How long the oldest sealed object has been waiting for its upload.",
 				func(s *Spool) float64 { return s.Oldest().Seconds() }),
 			m.gauge("sidetone_spool_doomed_takes", "Takes of which something is left to be destroyed.",
@@ -112,6 +115,17 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 
 // watch has the gauges show s.
 func (m *Metrics) watch(s *Spool) { m.spool.Store(s) }
+
+// shut shows whether no take can begin for a reason.
+func (m *Metrics) shut(reason string) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "sidetone_spool_shut", Help: "1 while no take can begin for this reason.",
+		ConstLabels: prometheus.Labels{"reason": reason}}, func() float64 {
+		if s := m.spool.Load(); s != nil && s.shut(reason) {
+			return 1
+		}
+		return 0
+	})
+}
 
 // gauge reads the spool when it is scraped, so that it grows while a sync hangs.
 func (m *Metrics) gauge(name, help string, value func(*Spool) float64) prometheus.Collector {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"sidetone/seal"
@@ -33,6 +34,9 @@ const (
 	recoverEvery = time.Minute
 	// restWithin is how long it waits for the recorder of one.
 	restWithin = time.Second
+	// recoverAtOnce is how many takes are recovered at once: most of the time goes
+	// by in waiting for the disk, which syncs many files nearly as fast as one.
+	recoverAtOnce = 16
 )
 
 // keepRecovering recovers what is left behind while the process runs.
@@ -59,36 +63,64 @@ func (s *Spool) keepRecovering(ctx context.Context) {
 // the start, when nobody records yet, to have it done.
 func (s *Spool) Recover(ctx context.Context) (Recovery, error) {
 	s.mu.Lock()
-	left := len(s.leftover)
+	r := &recovering{spool: s, left: len(s.leftover)}
 	s.mu.Unlock()
-	var (
-		rec  Recovery
-		errs []error
-	)
-	for range left {
-		if ctx.Err() != nil {
-			return rec, errors.Join(append(errs, ctx.Err())...)
-		}
-		l, ok := s.pick()
-		if !ok {
-			break
-		}
-		result, err := s.recoverTake(ctx, l)
-		s.letGo(l.name())
-		switch result {
-		case recoveredWhole:
-			rec.Complete++
-		case recoveredCut:
-			rec.Cut++
-		case recoveredNot:
-			rec.Failed++
-			errs = append(errs, fmt.Errorf("%s: %w", l.name(), err))
-		}
-		if result != "" {
-			s.metrics.recovered.WithLabelValues(result).Inc()
-		}
+	var wg sync.WaitGroup
+	for range min(r.left, recoverAtOnce) {
+		wg.Go(func() {
+			for r.more(ctx) {
+				r.next(ctx)
+			}
+		})
 	}
-	return rec, errors.Join(errs...)
+	wg.Wait()
+	return r.done, errors.Join(r.errs...)
+}
+
+// recovering is one Recover, which is at several takes at once.
+type recovering struct {
+	spool *Spool
+
+	mu   sync.Mutex
+	left int // takes that nobody is at yet
+	done Recovery
+	errs []error
+}
+
+// more reports whether there is a take for who asks.
+func (r *recovering) more(ctx context.Context) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := ctx.Err(); err != nil && r.left > 0 {
+		r.left = 0
+		r.errs = append(r.errs, err)
+	}
+	r.left--
+	return r.left >= 0
+}
+
+// next recovers the next take, if nobody has it meanwhile.
+func (r *recovering) next(ctx context.Context) {
+	l, ok := r.spool.pick()
+	if !ok {
+		return
+	}
+	result, err := r.spool.recoverTake(ctx, l)
+	r.spool.letGo(l.name())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch result {
+	case "":
+		return
+	case recoveredWhole:
+		r.done.Complete++
+	case recoveredCut:
+		r.done.Cut++
+	case recoveredNot:
+		r.done.Failed++
+		r.errs = append(r.errs, fmt.Errorf("%s: %w", l.name(), err))
+	}
+	r.spool.metrics.recovered.WithLabelValues(result).Inc()
 }
 
 // recoverTake recovers one take. The result is empty for one that had not

@@ -200,6 +200,7 @@ func (s *Spool) Run(ctx context.Context) error {
 	}
 	wg.Go(func() { s.keepSynced(ctx) })
 	wg.Go(func() { s.keepRecovering(ctx) })
+	wg.Go(func() { s.keepWatching(ctx) })
 	wg.Wait()
 	return nil
 }
@@ -243,18 +244,6 @@ func (s *Spool) Begin(o TakeOptions) (*Recorder, error) {
 	}
 	s.metrics.takes.Inc()
 	return r, nil
-}
-
-// Room returns why no take could begin now: ErrSpoolFull, ErrUnsynced, or nil.
-func (s *Spool) Room() error {
-	s.checkFree()
-	if s.full.Load() || s.bytes.Load() > s.maxBytes {
-		return ErrSpoolFull
-	}
-	if s.Unsynced() > unsyncedLimit {
-		return ErrUnsynced
-	}
-	return nil
 }
 
 func (s *Spool) takesDir() string      { return filepath.Join(s.dir, "takes") }

@@ -3,13 +3,7 @@ package recorder
 import (
 	"context"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
-
-// unsyncedLimit is how long written audio may wait for the disk before new
-// takes are refused.
-const unsyncedLimit = 3 * time.Second
 
 // keepSynced syncs the spool each second, and at the end, while there is
 // something to sync.
@@ -99,16 +93,4 @@ func (s *Spool) Unsynced() time.Duration {
 		return 0
 	}
 	return time.Since(time.Unix(0, since))
-}
-
-// checkFree notes whether the disk has room for more.
-func (s *Spool) checkFree() {
-	var st unix.Statfs_t
-	if err := unix.Statfs(s.dir, &st); err != nil {
-		return // the disk itself will say what is wrong
-	}
-	free := int64(st.Bavail) * int64(st.Bsize)
-	if full := free < s.minFree; s.full.Swap(full) != full {
-		s.log.Warn("the spool's disk", "full", full, "free_bytes", free)
-	}
 }

@@ -47,7 +47,12 @@ func (m *memStore) change(key string, b []byte) {
 var errStranger = errors.New("node is a stranger")
 
 func (r *rig) verifyOptions(call, take string) recorder.VerifyOptions {
-	return recorder.VerifyOptions{From: r.store, NotFound: fs.ErrNotExist, Call: call, Take: take,
+	return r.verifyOptionsIn(r.store, fs.ErrNotExist, call, take)
+}
+
+// verifyOptionsIn is verifyOptions for a take that is stored elsewhere.
+func (r *rig) verifyOptionsIn(from recorder.Source, notFound error, call, take string) recorder.VerifyOptions {
+	return recorder.VerifyOptions{From: from, NotFound: notFound, Call: call, Take: take,
 		Trusted: func(_ context.Context, node ed25519.PublicKey, _ time.Time) error {
 			if node.Equal(r.node.PublicKey()) {
 				return nil
