@@ -67,31 +67,51 @@ type Renderer struct {
 	Speak func(ctx context.Context, text string) (media.Audio, error)
 }
 
+// Library makes messages, and keeps what they say and how they sound in a folder.
+// Messages that it makes share the sounds of parts that are made of the same. It is
+// for one goroutine.
+type Library struct {
+	dir   string
+	sound map[made]recording
+}
+
+// made is what a sound is made of.
+type made struct{ voice, text, file string }
+
+// recording is a sound and the SHA-256 of its 16-bit PCM.
+type recording struct {
+	sha256 string
+	audio  media.Audio
+}
+
+// NewLibrary returns a library in a folder, which need not be there.
+func NewLibrary(dir string) *Library { return &Library{dir, map[made]recording{}} }
+
 // Prepare makes the message of sources and of the words of its prompts. Text is
-// rendered once per voice and kept in dir as a WAV file named by voice and text;
-// what is there is used as it is, so that a message never changes under its name.
-// The sound of every part is kept there as SHA256.wav, and what the message says
-// as ID.json, of which ID is the SHA-256.
-func Prepare(ctx context.Context, dir, language string, sources []PartSource, prompts map[Prompt]string, r Renderer) (Message, error) {
+// rendered once per voice and kept as a WAV file named by voice and text; what is
+// there is used as it is, so that a message never changes under its name. The sound
+// of every part is kept as SHA256.wav, and what the message says as ID.json, of which
+// ID is the SHA-256.
+func (l *Library) Prepare(ctx context.Context, language string, sources []PartSource, prompts map[Prompt]string, r Renderer) (Message, error) {
 	m := Message{Language: language, Wait: ClearWait, Prompts: map[Prompt]Part{}}
 	for i, s := range sources {
 		if !slices.Contains(PartKinds, s.Kind) {
 			return Message{}, fmt.Errorf("%w: part %d: unknown kind %q, want one of %v", ErrMessage, i+1, s.Kind, PartKinds)
 		}
-		part, err := prepare(ctx, dir, s, r)
+		part, err := l.part(ctx, s, r)
 		if err != nil {
 			return Message{}, fmt.Errorf("%w: part %d (%s): %w", ErrMessage, i+1, s.Kind, err)
 		}
 		m.Parts = append(m.Parts, part)
 	}
 	for name, text := range prompts {
-		part, err := prepare(ctx, dir, PartSource{Kind: PartKind(name), Text: text}, r)
+		part, err := l.part(ctx, PartSource{Kind: PartKind(name), Text: text}, r)
 		if err != nil {
 			return Message{}, fmt.Errorf("%w: prompt %s: %w", ErrMessage, name, err)
 		}
 		m.Prompts[name] = part
 	}
-	return m, m.publish(dir)
+	return m, m.publish(l.dir)
 }
 
 // publish keeps what the message says, as a file whose SHA-256 is its name.
@@ -106,35 +126,26 @@ func (m *Message) publish(dir string) error {
 	return keepFile(filepath.Join(dir, m.ID+".json"), text)
 }
 
-// Share lets the message use the sounds of others that are the same, by their
-// SHA-256, and adds its own to them.
-func (m *Message) Share(sounds map[string]media.Audio) {
-	share := func(p *Part) {
-		if known, ok := sounds[p.SHA256]; ok {
-			p.Audio = known
+// part makes a part, and keeps its sound.
+func (l *Library) part(ctx context.Context, s PartSource, r Renderer) (Part, error) {
+	of := made{r.Voice, s.Text, s.File}
+	sound, ok := l.sound[of]
+	if !ok {
+		audio, err := l.audio(ctx, s, r)
+		if err != nil {
+			return Part{}, err
 		}
-		sounds[p.SHA256] = p.Audio
+		sound = recording{digest(audio), audio}
+		if err := keepSound(filepath.Join(l.dir, sound.sha256+".wav"), audio); err != nil {
+			return Part{}, err
+		}
+		l.sound[of] = sound
 	}
-	for i := range m.Parts {
-		share(&m.Parts[i])
-	}
-	for name, p := range m.Prompts {
-		share(&p)
-		m.Prompts[name] = p
-	}
+	return Part{Kind: s.Kind, Text: s.Text, SHA256: sound.sha256, Audio: sound.audio}, nil
 }
 
-func prepare(ctx context.Context, dir string, s PartSource, r Renderer) (Part, error) {
-	audio, err := sound(ctx, dir, s, r)
-	if err != nil {
-		return Part{}, err
-	}
-	p := Part{Kind: s.Kind, Text: s.Text, SHA256: digest(audio), Audio: audio}
-	return p, keepSound(filepath.Join(dir, p.SHA256+".wav"), audio)
-}
-
-// sound reads or renders the audio of a source.
-func sound(ctx context.Context, dir string, s PartSource, r Renderer) (media.Audio, error) {
+// audio reads or renders the audio of a source.
+func (l *Library) audio(ctx context.Context, s PartSource, r Renderer) (media.Audio, error) {
 	if s.File != "" {
 		data, err := os.ReadFile(s.File)
 		if err != nil {
@@ -146,7 +157,7 @@ func sound(ctx context.Context, dir string, s PartSource, r Renderer) (media.Aud
 		return media.Audio{}, errors.New("neither text nor file")
 	}
 	name := sha256.Sum256([]byte(r.Voice + "\x00" + s.Text))
-	path := filepath.Join(dir, "rendered", hex.EncodeToString(name[:])+".wav")
+	path := filepath.Join(l.dir, "rendered", hex.EncodeToString(name[:])+".wav")
 	if data, err := os.ReadFile(path); err == nil {
 		return media.DecodeWAV(data)
 	} else if !errors.Is(err, os.ErrNotExist) {

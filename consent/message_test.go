@@ -50,7 +50,7 @@ func sources(file string) []PartSource {
 // prepared makes a message in dir.
 func prepared(t *testing.T, dir, language string, sources []PartSource, prompts map[Prompt]string, r Renderer) Message {
 	t.Helper()
-	m, err := Prepare(t.Context(), dir, language, sources, prompts, r)
+	m, err := NewLibrary(dir).Prepare(t.Context(), language, sources, prompts, r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestPrepareAtOnce(t *testing.T) {
 	s := new(speaker)
 	for i := range ids {
 		all.Go(func() {
-			m, err := Prepare(t.Context(), dir, "en", sources(""), map[Prompt]string{PromptKey: "Press 1."}, s.voice("v"))
+			m, err := NewLibrary(dir).Prepare(t.Context(), "en", sources(""), map[Prompt]string{PromptKey: "Press 1."}, s.voice("v"))
 			if err != nil {
 				t.Error(err)
 			}
@@ -225,21 +225,22 @@ func TestPrepareRefuses(t *testing.T) {
 			return media.Audio{}, broken
 		}}, "render", broken},
 	} {
-		_, err := Prepare(t.Context(), t.TempDir(), "en", c.sources, c.prompts, c.r)
+		_, err := NewLibrary(t.TempDir()).Prepare(t.Context(), "en", c.sources, c.prompts, c.r)
 		if !errors.Is(err, ErrMessage) || !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
 	}
 }
 
-// Messages that share sounds hold them once.
-func TestShare(t *testing.T) {
-	dir, sounds := t.TempDir(), map[string]media.Audio{}
-	s := new(speaker)
+// What is made of the same in a library sounds from the same memory, and is made once.
+func TestSoundsAreShared(t *testing.T) {
+	library, s := NewLibrary(t.TempDir()), new(speaker)
 	var parts []*int16
 	for range 2 {
-		m := prepared(t, dir, "en", sources(""), map[Prompt]string{PromptKey: "I am a machine."}, s.voice("v"))
-		m.Share(sounds)
+		m, err := library.Prepare(t.Context(), "en", sources(""), map[Prompt]string{PromptKey: "I am a machine."}, s.voice("v"))
+		if err != nil {
+			t.Fatal(err)
+		}
 		prompt := m.Prompts[PromptKey]
 		parts = append(parts, &m.Parts[0].Audio.PCM[0], &prompt.Audio.PCM[0])
 	}
@@ -248,8 +249,12 @@ func TestShare(t *testing.T) {
 			t.Errorf("sound %d is held twice", i)
 		}
 	}
-	if len(sounds) != 2 {
-		t.Errorf("%d sounds, want 2", len(sounds))
+	other, err := library.Prepare(t.Context(), "en", sources(""), nil, s.voice("w"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if &other.Parts[0].Audio.PCM[0] == parts[0] || s.times != 4 {
+		t.Errorf("two sentences in two voices were rendered %d times", s.times)
 	}
 }
 

@@ -39,11 +39,12 @@ func (a *App) openAgents(ctx context.Context, _ Options) error {
 		return err
 	}
 	a.agents = map[string]*agent{}
+	library := consent.NewLibrary(messagesDir(a.config))
 	for name, file := range files {
 		if err := overlaid(a.policy.rules, file); err != nil {
 			return err
 		}
-		ready, err := a.prepare(ctx, file)
+		ready, err := a.prepare(ctx, file, library)
 		if errors.Is(err, errCannotAnswer) {
 			a.log.Error("agent can not answer", "agent", name, "err", err)
 			continue
@@ -53,11 +54,11 @@ func (a *App) openAgents(ctx context.Context, _ Options) error {
 		}
 		a.agents[name] = ready
 	}
-	return a.openLanguages(ctx)
+	return a.openLanguages(ctx, library)
 }
 
 // prepare makes an agent ready to answer.
-func (a *App) prepare(ctx context.Context, file *dialog.Agent) (*agent, error) {
+func (a *App) prepare(ctx context.Context, file *dialog.Agent, library *consent.Library) (*agent, error) {
 	if file.LLM != nil && a.chat == nil {
 		return nil, fmt.Errorf("%w: it needs a language model, and llm.base_url is empty", errCannotAnswer)
 	}
@@ -69,7 +70,7 @@ func (a *App) prepare(ctx context.Context, file *dialog.Agent) (*agent, error) {
 		return nil, err
 	}
 	ready := &agent{Agent: file, voice: voice, matcher: a.matcher(file.Language)}
-	ready.messages, err = a.prepareMessages(ctx, file, consent.Renderer{Voice: name, Speak: render(voice)})
+	ready.messages, err = prepareMessages(ctx, library, file, consent.Renderer{Voice: name, Speak: render(voice)})
 	return ready, err
 }
 
@@ -78,9 +79,8 @@ func messagesDir(c *configs.Config) string { return filepath.Join(c.DataDir, "me
 
 // prepareMessages makes an agent's messages for callers of each kind, by how they
 // are asked.
-func (a *App) prepareMessages(ctx context.Context, file *dialog.Agent, r consent.Renderer) (map[telephony.Kind]map[consent.Mode]consent.Message, error) {
+func prepareMessages(ctx context.Context, library *consent.Library, file *dialog.Agent, r consent.Renderer) (map[telephony.Kind]map[consent.Mode]consent.Message, error) {
 	all := map[telephony.Kind]map[consent.Mode]consent.Message{}
-	sounds := map[string]media.Audio{}
 	for _, kind := range []telephony.Kind{telephony.Phone, telephony.Web} {
 		all[kind] = map[consent.Mode]consent.Message{}
 		for _, mode := range consent.Modes {
@@ -88,12 +88,11 @@ func (a *App) prepareMessages(ctx context.Context, file *dialog.Agent, r consent
 			if !ok {
 				continue
 			}
-			m, err := consent.Prepare(ctx, messagesDir(a.config), file.Language, sources, promptsOf(file, mode), r)
+			m, err := library.Prepare(ctx, file.Language, sources, promptsOf(file, mode), r)
 			if err != nil {
 				return nil, err
 			}
 			m.Wait = media.TicksIn(file.Notice.Wait)
-			m.Share(sounds)
 			all[kind][mode] = m
 		}
 	}
@@ -102,7 +101,7 @@ func (a *App) prepareMessages(ctx context.Context, file *dialog.Agent, r consent
 
 // openLanguages prepares the choice of a language where an agent's callers have
 // one. A choice whose agent can not answer is left out.
-func (a *App) openLanguages(ctx context.Context) error {
+func (a *App) openLanguages(ctx context.Context, library *consent.Library) error {
 	for name, ready := range a.agents {
 		var sources []consent.PartSource
 		var options []consent.LanguageOption
@@ -119,7 +118,7 @@ func (a *App) openLanguages(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			m, err := consent.Prepare(ctx, messagesDir(a.config), other.Language, sources, nil, consent.Renderer{Voice: voice, Speak: render(speaker)})
+			m, err := library.Prepare(ctx, other.Language, sources, nil, consent.Renderer{Voice: voice, Speak: render(speaker)})
 			if err != nil {
 				return fmt.Errorf("agent %s: notice.languages[%d]: %w", name, i, err)
 			}

@@ -25,7 +25,7 @@ func TestExportHoldsWhatWasTold(t *testing.T) {
 	speak := func(_ context.Context, text string) (media.Audio, error) {
 		return media.Audio{Rate: 16000, PCM: media.Tone(16000, float64(300+len(text)), 300*time.Millisecond, -10)}, nil
 	}
-	message, err := consent.Prepare(t.Context(), filepath.Join(config.DataDir, "messages"), "en",
+	message, err := consent.NewLibrary(filepath.Join(config.DataDir, "messages")).Prepare(t.Context(), "en",
 		[]consent.PartSource{{Kind: consent.PartAI, Text: "I am a <machine> & \"no person\"."}, {Kind: consent.PartRecording, Text: isRecorded}},
 		map[consent.Prompt]string{consent.PromptWithdrawn: "Nothing more is kept."}, consent.Renderer{Voice: "tones", Speak: speak})
 	if err != nil {
