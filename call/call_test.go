@@ -427,9 +427,9 @@ func TestDrainSaysGoodbye(t *testing.T) {
 }
 
 // TestClocksDrift holds both channels of a ten-minute call together although
-// the carrier's clock is not ours.
+// the carrier's clock is far from ours.
 func TestClocksDrift(t *testing.T) {
-	for _, ppm := range []float64{0, 100, -100, 500, -500} {
+	for _, ppm := range []float64{500, -500} {
 		bubble(t, func(t *testing.T) {
 			var each []string
 			for range 30 {

@@ -62,12 +62,13 @@ func (in *inbound) take(ulaw []byte) (f media.Frame, rest []byte, whole bool) {
 }
 
 // resume moves the clock on to the start of a new stream: by the real time
-// since the newest sample, to the nearest frame.
+// since the newest sample, to the sample. Were it to the frame, each stream that
+// drops would add to how far the recording is off.
 func (in *inbound) resume(now time.Time) (lost string) {
 	lost = in.cut()
 	if !in.read.IsZero() {
-		gap := media.TicksIn(now.Sub(in.read)) + media.FrameTicks/2
-		in.newest += max(0, gap-gap%media.FrameTicks)
+		gap := media.TicksIn(now.Sub(in.read)) + ticksPerSample/2
+		in.newest += max(0, gap-gap%ticksPerSample)
 	}
 	in.base, in.next, in.run = in.newest, in.newest, false
 	return lost

@@ -36,7 +36,7 @@ func TestResume(t *testing.T) {
 		l.wantEvent(telephony.Event{Kind: telephony.Lost, At: 2 * f})
 		time.Sleep(3*time.Second + 7*time.Millisecond)
 		l.resume()
-		back := 2*f + 150*f
+		back := 2*f + media.TicksIn(3*time.Second+7*time.Millisecond)
 		l.wantEvent(telephony.Event{Kind: telephony.Resumed, At: back})
 		l.media(40, silence(frameSamples))
 		l.wantFrames(back + 2*f)
