@@ -31,6 +31,7 @@ type Config struct {
 	Storage   Storage   `yaml:"storage"`
 	Keys      Keys      `yaml:"keys"`
 	Erasures  Erasures  `yaml:"erasures"`
+	Retention Retention `yaml:"retention"`
 	Webhooks  Webhooks  `yaml:"webhooks"`
 	Log       Log       `yaml:"log"`
 }
@@ -190,6 +191,18 @@ type Webhook struct {
 // Erasures is what outlives erased calls.
 type Erasures struct {
 	Location string `yaml:"location"` // of the tombstones: a directory, or s3://bucket/prefix; never empty after Load
+}
+
+// MinRetention is the least time for which anything is kept: a shorter one would be a
+// missing unit.
+const MinRetention = Duration(time.Hour)
+
+// Retention is for how long the recordings of calls are kept at most, by class; 0 is
+// for ever. What an agent says of its own calls can be shorter.
+type Retention struct {
+	Audio    Duration `yaml:"audio"`
+	Snippets Duration `yaml:"snippets"`
+	Text     Duration `yaml:"text"`
 }
 
 // Bucket returns the bucket and the prefix in it that the location names; ok is

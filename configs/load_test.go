@@ -385,8 +385,18 @@ func FuzzEnvironment(f *testing.F) {
 
 func TestValuesReadBackAsWritten(t *testing.T) {
 	for _, d := range []time.Duration{0, time.Millisecond, 90 * time.Second, 5 * time.Minute, time.Hour, 90 * time.Minute, -time.Second, 10*time.Hour + time.Second} {
-		if got, err := parseDuration(Duration(d).String()); err != nil || got != Duration(d) {
+		if got, err := ParseDuration(Duration(d).String()); err != nil || got != Duration(d) {
 			t.Errorf("%v was written as %q and read as %v, error %v", d, Duration(d), time.Duration(got), err)
+		}
+	}
+	for text, want := range map[string]time.Duration{"90d": 90 * 24 * time.Hour, "1y": 365 * 24 * time.Hour, "1y6d12h": (371*24 + 12) * time.Hour, "0": 0, "0d": 0, "2d30m": 48*time.Hour + 30*time.Minute} {
+		if got, err := ParseDuration(text); err != nil || got != Duration(want) {
+			t.Errorf("%s is read as %v, error %v", text, time.Duration(got), err)
+		}
+	}
+	for _, text := range []string{"", "d", "-1d", "1.5d", "1d1y", "1d-1h", "300y", "292y99999999d", "9 d", "1dd", "99999999999999999999d", "1y2562047h"} {
+		if got, err := ParseDuration(text); err == nil {
+			t.Errorf("%q is read as %v", text, time.Duration(got))
 		}
 	}
 	for _, b := range []ByteSize{0, 1, 1023, 1024, 1536, 10 << 30, 1 << 40, 1<<63 - 1} {

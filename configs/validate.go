@@ -159,6 +159,12 @@ func (c *Config) validateStorage(f *faults) {
 		f.check(bucket != s.Bucket, "erasures.location", "must not be the bucket of the recordings: a backup brings both back")
 	}
 	f.check(c.Keys.BackupsKept >= 0, "keys.backups_kept", "must not be negative")
+	for _, kept := range []struct {
+		class string
+		d     Duration
+	}{{"audio", c.Retention.Audio}, {"snippets", c.Retention.Snippets}, {"text", c.Retention.Text}} {
+		f.check(kept.d == 0 || kept.d >= MinRetention, "retention."+kept.class, "must be at least 1h, or 0s for ever")
+	}
 }
 
 // warnings are what is allowed and yet seldom meant.

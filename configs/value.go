@@ -12,7 +12,8 @@ import (
 )
 
 // Duration is a time.Duration that is written with its unit, such as 5m or
-// 1m30s.
+// 1m30s. It is read with days of 24 hours and years of 365 days as well, such as
+// 90d or 1y6d.
 type Duration time.Duration
 
 // String writes the duration as it is read, without zero units at its end.
@@ -30,12 +31,42 @@ func (d Duration) String() string {
 // MarshalText implements encoding.TextMarshaler.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-func parseDuration(text string) (Duration, error) {
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		return 0, errors.New("must be a duration with its unit, such as 30s, 5m or 1h30m")
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Duration) UnmarshalText(text []byte) (err error) {
+	*d, err = ParseDuration(string(text))
+	return err
+}
+
+// The longer units, the longest first.
+var longUnits = []struct {
+	name byte
+	d    time.Duration
+}{{'y', 365 * 24 * time.Hour}, {'d', 24 * time.Hour}}
+
+// ParseDuration reads a duration as it stands in a configuration.
+func ParseDuration(text string) (Duration, error) {
+	wrong := errors.New("must be a duration with its unit, such as 30s, 5m or 1h30m")
+	var sum time.Duration
+	rest := text
+	for _, u := range longUnits {
+		at := strings.IndexByte(rest, u.name)
+		if at < 0 {
+			continue
+		}
+		n, err := strconv.ParseUint(rest[:at], 10, 31)
+		if err != nil || n > uint64((math.MaxInt64-sum)/u.d) {
+			return 0, wrong
+		}
+		sum, rest = sum+time.Duration(n)*u.d, rest[at+1:]
 	}
-	return Duration(d), nil
+	if rest == "" && text != "" {
+		return Duration(sum), nil
+	}
+	d, err := time.ParseDuration(rest)
+	if err != nil || sum > 0 && (d < 0 || d > math.MaxInt64-sum) {
+		return 0, wrong
+	}
+	return Duration(sum + d), nil
 }
 
 // ByteSize is a number of bytes, written with a unit of 1024: B, KiB, MiB, GiB
@@ -139,7 +170,7 @@ func (l LogLevel) Level() slog.Level {
 func setScalar(v reflect.Value, text string) error {
 	switch v.Interface().(type) {
 	case Duration:
-		d, err := parseDuration(text)
+		d, err := ParseDuration(text)
 		v.SetInt(int64(d))
 		return err
 	case ByteSize:

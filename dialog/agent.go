@@ -26,6 +26,10 @@ type Agent struct {
 	// Snippets says what of the recording becomes clips of their own.
 	Snippets Snippets `yaml:"snippets"`
 
+	// Retention says for how long what calls leave is kept, where that is shorter than
+	// what the gateway says.
+	Retention Retention `yaml:"retention"`
+
 	// HandOver names the agents to which the language model may hand a call over.
 	HandOver []string `yaml:"hand_over"`
 
@@ -48,6 +52,14 @@ const (
 	AnswerSnippets Snippets = "answers" // of each answer
 	NoSnippets     Snippets = "none"
 )
+
+// Retention is for how long each class of what a call leaves is kept, as text such as
+// 90d; empty is as the gateway says. Whoever loads the agent reads and checks it.
+type Retention struct {
+	Audio    string `yaml:"audio"`
+	Snippets string `yaml:"snippets"`
+	Text     string `yaml:"text"`
+}
 
 // Any reports whether there are clips of anything.
 func (s Snippets) Any() bool { return s.Cover(AnswerSnippets) }

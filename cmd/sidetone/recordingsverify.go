@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -48,6 +49,7 @@ type verdict struct {
 	Objects  int                `json:"objects"`
 	Bytes    int64              `json:"bytes"`
 	Pending  []string           `json:"pending"` // calls of which something is not stored yet
+	Expired  int                `json:"expired"` // calls of which something is past its time, and is gone as it should be
 	Wrong    []app.VerifiedCall `json:"wrong"`
 	Ledger   string             `json:"ledger,omitempty"` // what is wrong with it as a whole
 	Unproved bool               `json:"without_ledger,omitempty"`
@@ -64,6 +66,9 @@ func (s *verdict) add(c app.VerifiedCall) {
 	}
 	if c.Pending() {
 		s.Pending = append(s.Pending, c.Call)
+	}
+	if len(c.Expired) > 0 {
+		s.Expired++
 	}
 	if len(c.Faults) > 0 {
 		s.Wrong = append(s.Wrong, c)
@@ -94,6 +99,9 @@ func verifyCall(cmd *cobra.Command, g *global, v *app.Verifier, id string) error
 	s.add(c)
 	if !g.json {
 		printFaults(c.Call, c.Faults)
+		if len(c.Expired) > 0 {
+			fmt.Printf("%s: expired: %s\n", c.Call, strings.Join(c.Expired, ", "))
+		}
 		for _, t := range c.Takes {
 			if !t.Pending {
 				fmt.Printf("%s %s: %.1f s, %d objects, %d bytes, complete: %v\n", c.Call, t.Take, t.Seconds, t.Objects, t.Bytes, t.Complete)

@@ -26,6 +26,9 @@ func CheckAgents(c *configs.Config) (warnings []string, err error) {
 	if err = errors.Join(err, named(c, files)); err != nil {
 		return nil, err
 	}
+	if _, err := loadRetention(c, files); err != nil {
+		return nil, err
+	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if err := overlaid(rules, files[name]); err != nil {
 			return nil, err

@@ -47,6 +47,8 @@ type Options struct {
 	// HookWait is how long webhooks wait after an attempt that failed, counted from
 	// 1; nil: as documented.
 	HookWait func(attempt int) time.Duration
+	// Now is the clock by which what is kept for a time expires; nil: time.Now.
+	Now func() time.Time
 }
 
 // App is a gateway.
@@ -70,6 +72,8 @@ type App struct {
 	eraser      *eraser
 	replay      *replay
 	fences      fences
+	retention   retention // for how long what calls leave is kept
+	sweeps      *sweeps
 	trust       *trust
 	speech      *Speech
 	voices      map[string]dialog.Speaker // opened, by name
@@ -126,7 +130,7 @@ func (a *App) onStop(name string, do func(context.Context) error) {
 // open is the wiring, in the order in which the parts need each other.
 func (a *App) open(ctx context.Context, o Options) error {
 	for _, open := range []func(context.Context, Options) error{
-		a.openSockets, a.openMetrics, a.openStores, a.openKeys, a.openTrust, a.openReaders, a.openHooks, a.openRecorder, a.openPolicy, a.openSpeech, a.openChat, a.openAgents,
+		a.openSockets, a.openMetrics, a.openStores, a.openKeys, a.openTrust, a.openReaders, a.openRetention, a.openHooks, a.openRecorder, a.openSweeps, a.openPolicy, a.openSpeech, a.openChat, a.openAgents,
 		a.openChecks, a.openPhone, a.openWeb, a.openRoutes,
 	} {
 		if err := open(ctx, o); err != nil {

@@ -26,7 +26,7 @@ func (a *App) hearing(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "channel must be left, right or stereo", http.StatusBadRequest)
 		return
 	}
-	c, take, ok := a.wanted(w, r)
+	c, take, ok := a.wanted(w, r, seal.Audio)
 	if !ok {
 		return
 	}
@@ -44,7 +44,7 @@ func (a *App) reading(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "format must be json, text or vtt", http.StatusBadRequest)
 		return
 	}
-	c, take, ok := a.wanted(w, r)
+	c, take, ok := a.wanted(w, r, seal.Text)
 	if !ok {
 		return
 	}
@@ -99,9 +99,9 @@ func transcriptOf(ctx context.Context, recording *recorder.Recording) (transcrib
 	return t, err
 }
 
-// wanted returns the call and the take that a request asks for, unless nothing of
-// it may be had; then it has answered.
-func (a *App) wanted(w http.ResponseWriter, r *http.Request) (c store.Call, take string, ok bool) {
+// wanted returns the call and the take of which a request asks for a class, unless
+// nothing of it may be had; then it has answered.
+func (a *App) wanted(w http.ResponseWriter, r *http.Request, class seal.Class) (c store.Call, take string, ok bool) {
 	take = r.URL.Query().Get("take")
 	if take == "" {
 		take = takeName(1)
@@ -112,6 +112,8 @@ func (a *App) wanted(w http.ResponseWriter, r *http.Request) (c store.Call, take
 		a.answer(w, nil, err)
 	case isGone(c):
 		http.Error(w, whyGone(c), http.StatusGone)
+	case c.Expired.Has(string(class)):
+		http.Error(w, whyExpired(class), http.StatusGone)
 	default:
 		return c, take, true
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -58,6 +59,7 @@ const (
 	hookWorkers = 4          // posts to one endpoint at once
 	tellEvery   = 10 * time.Second
 	tellWithin  = 5 * time.Second // of the last events, when the gateway stops
+	rescueJobs  = 3 * time.Minute // more than any job has: those that run for longer were cut off
 )
 
 // jobsAt is where jobs are kept.
@@ -67,20 +69,26 @@ func jobsAt(c *configs.Config) string { return location(c, "jobs.db") }
 func (a *App) openHooks(ctx context.Context, o Options) (err error) {
 	h := &hooks{config: a.config.Webhooks, db: a.db, wake: make(chan struct{}, 1), log: a.log, metrics: newHookMetrics(a.registry)}
 	a.hooks = h
-	if len(h.config.Endpoints) == 0 {
+	queues := a.sweeps.queues(a.retention)
+	if len(h.config.Endpoints) > 0 {
+		if h.sender, err = webhooks.New(h.options(o)); err != nil {
+			return err
+		}
+		maps.Copy(queues, h.queues(o.HookWait))
+	}
+	if len(queues) == 0 {
 		return nil
 	}
-	if h.sender, err = webhooks.New(h.options(o)); err != nil {
-		return err
-	}
-	if h.jobs, err = store.OpenJobs(ctx, jobsAt(a.config), store.JobsOptions{Queues: h.queues(o.HookWait), Log: a.log}); err != nil {
+	if h.jobs, err = store.OpenJobs(ctx, jobsAt(a.config), store.JobsOptions{Queues: queues, Rescue: rescueJobs, Log: a.log}); err != nil {
 		return err
 	}
 	a.onStop("jobs", h.jobs.Stop)
 	if err := h.jobs.Start(ctx); err != nil {
 		return err
 	}
-	a.background("webhooks", h.run)
+	if len(h.config.Endpoints) > 0 {
+		a.background("webhooks", h.run)
+	}
 	return nil
 }
 

@@ -157,6 +157,8 @@ func (a *App) operatorRoutes() map[string]http.Handler {
 		"DELETE /api/v1/calls/{id}/hold": http.HandlerFunc(a.releaseCall),
 		"POST /api/v1/erasures":          http.HandlerFunc(a.eraseCalls),
 		"GET /api/v1/erasures/{id}":      http.HandlerFunc(a.showReceipt),
+		"GET /api/v1/retention":          http.HandlerFunc(a.showRetention),
+		"POST /api/v1/retention/sweeps":  http.HandlerFunc(a.sweep),
 
 		"POST /api/v1/session-tokens": http.HandlerFunc(a.sessionToken),
 	}

@@ -155,7 +155,7 @@ func (i RecordingInfo) State() string {
 // Recording verifies and decrypts a take and writes it as a WAV file. identity
 // is the path of an age identity file; empty means the operator's keys.
 func (r *Records) Recording(ctx context.Context, call, take, identity string, w io.Writer) (RecordingInfo, error) {
-	recording, err := r.take(ctx, call, take, identity)
+	recording, err := r.take(ctx, call, take, identity, seal.Audio)
 	if err != nil {
 		return RecordingInfo{}, err
 	}
@@ -171,7 +171,7 @@ func (r *Records) Recording(ctx context.Context, call, take, identity string, w 
 
 // Play writes the audio of a take from a time on as a WAV file, for a player.
 func (r *Records) Play(ctx context.Context, call, take, identity string, from time.Duration, w io.Writer) error {
-	recording, err := r.take(ctx, call, take, identity)
+	recording, err := r.take(ctx, call, take, identity, seal.Audio)
 	if err != nil {
 		return err
 	}
@@ -202,7 +202,7 @@ func (r *Records) Transcript(ctx context.Context, call, take, identity, format s
 	if !ok {
 		return fmt.Errorf("app: unknown format %q: want text, json or vtt", format)
 	}
-	recording, err := r.take(ctx, call, take, identity)
+	recording, err := r.take(ctx, call, take, identity, seal.Text)
 	if err != nil {
 		return err
 	}
@@ -216,14 +216,18 @@ func (r *Records) Transcript(ctx context.Context, call, take, identity, format s
 	return write.to(&t, w)
 }
 
-// take opens a take of a call, named by its id or the carrier's.
-func (r *Records) take(ctx context.Context, call, take, identity string) (*recorder.Recording, error) {
+// take opens a take of a call, named by its id or the carrier's, for one who reads a
+// class of it.
+func (r *Records) take(ctx context.Context, call, take, identity string, class seal.Class) (*recorder.Recording, error) {
 	c, err := r.db.Call(ctx, call)
 	if err != nil {
 		return nil, err
 	}
 	if isGone(c) {
 		return nil, fmt.Errorf("app: call %s: %s", c.ID, whyGone(c))
+	}
+	if c.Expired.Has(string(class)) {
+		return nil, fmt.Errorf("app: call %s: %s", c.ID, whyExpired(class))
 	}
 	tombs, err := openTombstones(ctx, r.config)
 	if err == nil {

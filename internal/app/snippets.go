@@ -46,7 +46,7 @@ func snippetInfo(m *recorder.Manifest, s recorder.Snippet) SnippetInfo {
 
 // Snippets lists the clips of a take.
 func (r *Records) Snippets(ctx context.Context, call, take, identity string) (Snippets, error) {
-	recording, err := r.take(ctx, call, take, identity)
+	recording, err := r.take(ctx, call, take, identity, seal.Snippets)
 	if err != nil {
 		return Snippets{}, err
 	}
@@ -55,7 +55,7 @@ func (r *Records) Snippets(ctx context.Context, call, take, identity string) (Sn
 
 // Snippet verifies and decrypts a clip and writes it as a WAV file.
 func (r *Records) Snippet(ctx context.Context, call, take, identity, id string, w io.Writer) (SnippetInfo, error) {
-	recording, err := r.take(ctx, call, take, identity)
+	recording, err := r.take(ctx, call, take, identity, seal.Snippets)
 	if err != nil {
 		return SnippetInfo{}, err
 	}
@@ -76,7 +76,7 @@ func (a *App) openStored(ctx context.Context, call, take string) (*recorder.Reco
 
 // listSnippets answers with the clips of a take.
 func (a *App) listSnippets(w http.ResponseWriter, r *http.Request) {
-	c, take, ok := a.wanted(w, r)
+	c, take, ok := a.wanted(w, r, seal.Snippets)
 	if !ok {
 		return
 	}
@@ -91,7 +91,7 @@ func (a *App) listSnippets(w http.ResponseWriter, r *http.Request) {
 
 // hearSnippet answers with a clip, once the access has its row.
 func (a *App) hearSnippet(w http.ResponseWriter, r *http.Request) {
-	c, take, ok := a.wanted(w, r)
+	c, take, ok := a.wanted(w, r, seal.Snippets)
 	if !ok {
 		return
 	}
@@ -131,7 +131,7 @@ func (a *App) hearClip(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "from and to must be seconds, one after the other, and channel left, right or stereo", http.StatusBadRequest)
 		return
 	}
-	c, take, ok := a.wanted(w, r)
+	c, take, ok := a.wanted(w, r, seal.Audio)
 	if !ok {
 		return
 	}

@@ -81,13 +81,17 @@ const (
 
 // isGone reports whether nobody gets a recording any more, or ever will again.
 func isGone(c store.Call) bool {
-	return c.Begun || c.Recording == recordingHeld || c.Recording == recordingDestroyed || c.Recording == store.ErasedState
+	return c.Begun || c.Recording == recordingHeld || c.Recording == recordingDestroyed || c.Recording == store.ErasedState ||
+		c.Recording == store.ExpiredState
 }
 
 // whyGone says so.
 func whyGone(c store.Call) string {
 	if c.Begun || c.Recording == store.ErasedState {
 		return "the call is erased"
+	}
+	if c.Recording == store.ExpiredState {
+		return "the retention of the call is over: nothing of it is left"
 	}
 	return "the recording is " + c.Recording + ": the caller has withdrawn"
 }

@@ -14,6 +14,7 @@ import (
 	"sidetone/consent"
 	"sidetone/media"
 	"sidetone/recorder"
+	"sidetone/seal"
 	"sidetone/store"
 )
 
@@ -50,6 +51,9 @@ type VerifiedCall struct {
 	Call   string         `json:"call"`
 	Takes  []VerifiedTake `json:"takes"`
 	Faults []Fault        `json:"faults"` // all that is wrong; none: it is what was recorded
+	// Expired are the classes that are past the time for which they are kept: nothing of
+	// them should be there, and nothing is.
+	Expired []string `json:"expired,omitempty"`
 }
 
 // Pending reports whether something of the call is not stored yet.
@@ -213,11 +217,8 @@ func (v *Verifier) call(ctx context.Context, c store.Call) (got VerifiedCall, er
 	if err != nil {
 		return got, err
 	}
-	if c.Recording == recordingDestroyed || c.Recording == store.ErasedState {
-		for _, take := range there {
-			fault(faultState, "rec/"+c.ID+"/"+take+"/", "is there, though the recording was destroyed")
-		}
-		return got, nil
+	if allGone(c) {
+		return got, v.gone(ctx, c, there, fault)
 	}
 	takes := there
 	for n := 1; n <= c.Takes; n++ {
@@ -230,8 +231,11 @@ func (v *Verifier) call(ctx context.Context, c store.Call) (got VerifiedCall, er
 	}
 	var proof *proofs
 	if v.records != nil && len(takes) > 0 {
-		if proof, err = v.proofs(ctx, c.ID, fault); err != nil {
+		if proof, err = v.proofs(ctx, c, fault); err != nil {
 			return got, err
+		}
+		for _, class := range proof.expired {
+			got.Expired = append(got.Expired, string(class))
 		}
 	}
 	for _, name := range takes {
@@ -250,8 +254,11 @@ const storedWithin = time.Hour
 // take verifies one take of a call.
 func (v *Verifier) take(ctx context.Context, c store.Call, name string, proof *proofs) (VerifiedTake, []Fault, error) {
 	take := VerifiedTake{Take: name}
-	seen, err := recorder.Verify(ctx, recorder.VerifyOptions{From: v.objects, NotFound: store.ErrNotFound, Trusted: v.trust.check,
-		Call: c.ID, Take: name, Epochs: v.epochs})
+	o := recorder.VerifyOptions{From: v.objects, NotFound: store.ErrNotFound, Trusted: v.trust.check, Call: c.ID, Take: name, Epochs: v.epochs}
+	if proof != nil {
+		o.Expired = proof.expired
+	}
+	seen, err := recorder.Verify(ctx, o)
 	if err != nil {
 		return take, nil, err
 	}
@@ -285,23 +292,25 @@ func seconds(m *recorder.Manifest) float64 {
 type proofs struct {
 	anchors map[string]sealedRow
 	grants  map[string]consent.Row // what began each take
+	expired []seal.Class           // that are past their time
 }
 
 // proofs reads the rows of a call, and names what is wrong with them.
-func (v *Verifier) proofs(ctx context.Context, id string, fault func(kind recorder.FaultKind, object, what string)) (*proofs, error) {
-	rows, err := v.records.ledger.Rows(ctx, id)
+func (v *Verifier) proofs(ctx context.Context, c store.Call, fault func(kind recorder.FaultKind, object, what string)) (*proofs, error) {
+	rows, err := v.records.ledger.Rows(ctx, c.ID)
 	if err != nil {
 		return nil, err
 	}
 	if len(rows) == 0 {
 		fault(faultLedger, "", "the ledger has no row of the call")
 	}
-	if err := checkCall(id, rows); err != nil {
+	if err := checkCall(c.ID, rows); err != nil {
 		fault(faultLedger, "", err.Error())
 	}
 	p := &proofs{grants: grantsOf(rows)}
 	p.anchors, _ = anchorsOf(rows) // what is wrong with them has been named
-	return p, nil
+	p.expired, err = v.expired(ctx, c, expiredBy(rows), fault)
+	return p, err
 }
 
 // grantsOf returns the rows that began the takes of a call, by take.

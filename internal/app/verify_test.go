@@ -83,8 +83,8 @@ func TestVerifyAgainstTheLedger(t *testing.T) {
 	for call, want := range map[string][]string{
 		"right":     nil,
 		"swapped":   {"anchor"},
-		"ungranted": {"manifest"}, // it says of itself that it is the first
-		"destroyed": {"state"},
+		"ungranted": {"manifest"},       // it says of itself that it is the first
+		"destroyed": {"state", "state"}, // the objects, and the keys
 		"harmed":    {"missing"},
 		"unasked":   {"anchor", "consent"},
 	} {

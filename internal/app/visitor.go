@@ -23,7 +23,7 @@ func (a *App) ownRecording(w http.ResponseWriter, r *http.Request, session strin
 		return &unreadable
 	case ready == nil || !ready.Web.Hear:
 		return &webrtc.Refusal{Status: http.StatusForbidden, Code: "not_handed_out", Detail: "This assistant does not hand out recordings."}
-	case isGone(c):
+	case isGone(c) || c.Expired.Audio:
 		return &webrtc.Refusal{Status: http.StatusGone, Code: "erased", Detail: "The recording has been erased."}
 	case c.Consent != string(consent.Granted) && c.Consent != withdrawn || c.Recording == "none" || c.Recording == "failed":
 		return &webrtc.Refusal{Status: http.StatusNotFound, Code: "no_recording", Detail: "Nothing was recorded."}
