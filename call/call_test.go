@@ -256,8 +256,9 @@ func TestUnrecordableCallGoesOn(t *testing.T) {
 		}
 		c.Hangup()
 		report, _ := g.end(c)
-		if onset(report.Heard, 440) < 0 {
-			t.Error("the agent did not speak")
+		told, spoke := onset(report.Heard, promptTones[consent.PromptUnable]), onset(report.Heard, 440)
+		if told < 0 || spoke < told {
+			t.Errorf("the caller was told at %v that nothing is recorded, and the agent spoke at %v", told, spoke)
 		}
 		if keys := g.objects.keys(); len(keys) != 0 {
 			t.Errorf("objects are left: %v", keys)

@@ -553,7 +553,7 @@ var promptTones = map[consent.Prompt]float64{
 	consent.PromptAgain: 2050, consent.PromptUnclear: 2150, consent.PromptKey: 2250, consent.PromptHeardYes: 2350, consent.PromptHeardNo: 2450,
 	consent.PromptRefused: 2550, consent.PromptGoodbye: 1900, consent.PromptTransfer: 2650, consent.PromptWithdrawn: 2750,
 	consent.PromptDeleted: 2850, consent.PromptRequested: 2950, consent.PromptPaused: 3050, consent.PromptResumed: 3150,
-	consent.PromptMinor: 3250, consent.PromptUnproved: 1700,
+	consent.PromptMinor: 3250, consent.PromptUnable: 1850, consent.PromptUnproved: 1700,
 }
 
 // notice is a message of two parts, each one second of a tone of its own, with

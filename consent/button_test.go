@@ -27,7 +27,7 @@ func TestButtons(t *testing.T) {
 		{"hear 100s 1 9 * 9 yes no unclear stale", "", nil},
 		{"over 10s", "", nil},
 		{"keep ok", "hush, row granted button; opened granted, settled granted", everything},
-		{"hear:1 keep un", "hush, row granted button; opened unrecordable, settled unrecordable", talk},
+		{"hear:1 keep un hear", "hush, row granted button; opened unrecordable, play unable; settled unrecordable", talk},
 		{"hear keep ok", "row granted button; opened granted, settled granted", everything},
 		{"go ok", "hush, row refused button; opened refused, settled refused", talk},
 		{"hear go ok keep", "row refused button; opened refused, settled refused", talk},

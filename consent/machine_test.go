@@ -27,7 +27,7 @@ func TestAnswers(t *testing.T) {
 		{NoticeMode, "hear * 9 " + wait + " ok hear", "taken; row refused key, play refused; opened refused; settled refused", talk},
 		{NoticeMode, "hear:1 * 9 hear " + wait + " ok", "taken; row refused key, play refused; opened refused", talk},
 		{NoticeMode, "hear yes no unclear " + wait + " ok", "row granted continued; opened granted, settled granted", everything},
-		{NoticeMode, "hear " + wait + " un", "row granted continued; opened unrecordable, settled unrecordable", talk},
+		{NoticeMode, "hear " + wait + " un hear", "row granted continued; opened unrecordable, play unable; settled unrecordable", talk},
 
 		{OptOutMode, "hear " + wait + " ok", "row granted continued; opened granted, settled granted", everything},
 		{OptOutMode, "hear 1 2 " + wait + " ok", "row granted continued; opened granted, settled granted", everything},
@@ -40,7 +40,7 @@ func TestAnswers(t *testing.T) {
 		{NoRecord, "hear * 9 " + wait + " ok hear", "taken; row refused key, play refused; opened refused; settled refused", talk},
 
 		{OptInDTMF, "hear 1 ok", "taken, row granted key; opened granted, settled granted", everything},
-		{OptInDTMF, "hear 5 1 un", "taken; taken, row granted key; opened unrecordable, settled unrecordable", talk},
+		{OptInDTMF, "hear 5 1 un hear", "taken; taken, row granted key; opened unrecordable, play unable; settled unrecordable", talk},
 		{OptInDTMF, "hear:2 1 hear 1 ok", "taken; taken, row granted key; opened granted, settled granted", everything},
 		{OptInDTMF, "hear:2 1 9 2 hear 12s", "taken; taken; taken; play again", nil},
 		{OptInDTMF, "hear 2 ok hear", "taken, row refused key, play refused; opened refused; settled refused", talk},
@@ -127,7 +127,7 @@ func TestLeaveUnrecorded(t *testing.T) {
 	for _, c := range []struct{ words, want string }{
 		{"hear 2 ok hear", "taken, row refused key; opened refused, settled refused leaves, quiet, play transfer; row ended policy, leave"},
 		{"hear 1 ok", "taken, row granted key; opened granted, settled granted"},
-		{"hear 1 un", "taken, row granted key; opened unrecordable, settled unrecordable"},
+		{"hear 1 un hear", "taken, row granted key; opened unrecordable, play unable; settled unrecordable"},
 		{"hear 1 ok 9 hear", "taken, row granted key; opened granted, settled granted; " +
 			"taken, row withdrawn key, shut, withdrawn, quiet, play transfer; row ended policy, leave"},
 	} {

@@ -18,6 +18,7 @@ const (
 	PromptRefused   Prompt = "refused"   // nothing is recorded; the conversation goes on
 	PromptGoodbye   Prompt = "goodbye"   // nothing is recorded, and the call ends
 	PromptTransfer  Prompt = "transfer"  // nothing is recorded, and the caller is handed on
+	PromptUnable    Prompt = "unable"    // nothing can be recorded; the conversation goes on
 	PromptWithdrawn Prompt = "withdrawn" // nothing more is recorded
 	PromptDeleted   Prompt = "deleted"   // nothing more is, and what was has been destroyed
 	PromptRequested Prompt = "deletion_requested"
@@ -38,6 +39,7 @@ var prompts = map[string]map[Prompt]string{
 		PromptRefused:   "All right. Nothing is recorded.",
 		PromptGoodbye:   "All right, nothing is recorded. Without your agreement I can not go on, so I will end the call here. Goodbye.",
 		PromptTransfer:  "All right, nothing is recorded. I will connect you with a person.",
+		PromptUnable:    "I am sorry, this call can not be recorded at the moment.",
 		PromptWithdrawn: "All right. From now on nothing is recorded.",
 		PromptDeleted:   "All right. Nothing more is recorded, and what was recorded of this call has been destroyed here.",
 		PromptRequested: "All right. Nothing more is recorded, and the deletion of what was recorded has been requested.",

@@ -112,6 +112,9 @@ func (m *Machine) written(e Written) []Action {
 		m.granted = v.at
 	}
 	actions := []Action{Opened{v.outcome}}
+	if v.outcome == Unrecordable { // the caller was told otherwise
+		actions = append(actions, m.prompt(PromptUnable)...)
+	}
 	if whole := m.wholly(m.whole); withdrawn && v.keep || whole {
 		actions = append(actions, m.takeBack(Withdraw{At: e.At, From: v.at, How: m.refuser}, whole)...)
 	}
