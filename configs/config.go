@@ -155,10 +155,14 @@ type S3 struct {
 	Region               string `yaml:"region"`
 	Bucket               string `yaml:"bucket"`
 	Prefix               string `yaml:"prefix"`
+	KeysBucket           string `yaml:"keys_bucket"` // empty: bucket
 	AccessKeyID          string `yaml:"access_key_id"`
 	SecretAccessKey      Secret `yaml:"secret_access_key"`
 	SecretAccessKeyFile  string `yaml:"secret_access_key_file"`
 	PathStyle            bool   `yaml:"path_style"`
+	CAFile               string `yaml:"ca_file"`
+	SSE                  SSE    `yaml:"sse"`
+	SSEKMSKeyID          string `yaml:"sse_kms_key_id"`
 	ChecksumWhenRequired bool   `yaml:"checksum_when_required"`
 }
 

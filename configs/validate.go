@@ -136,6 +136,10 @@ func (c *Config) validateStorage(f *faults) {
 	f.check(s.Region != "", "storage.s3.region", "must not be empty")
 	f.check(bucketName.MatchString(s.Bucket), "storage.s3.bucket",
 		"must be a bucket's name: 3 to 63 small letters, digits, - and .")
+	f.check(s.KeysBucket == "" || bucketName.MatchString(s.KeysBucket), "storage.s3.keys_bucket", "must be a bucket's name, or empty")
+	f.check(s.CAFile == "" || strings.HasPrefix(s.Endpoint, "https://"), "storage.s3.ca_file", "needs an https URL in storage.s3.endpoint")
+	f.check(s.SSE == SSENone || s.Endpoint != "", "storage.s3.sse", "needs storage.s3.endpoint; the built-in store encrypts nothing, and holds what is sealed")
+	f.check(s.SSEKMSKeyID == "" || s.SSE == SSEKMS, "storage.s3.sse_kms_key_id", "needs storage.s3.sse: aws:kms")
 	f.pair(s.AccessKeyID != "", s.SecretAccessKey != "", "storage.s3.access_key_id", "storage.s3.secret_access_key")
 	f.check(s.Endpoint != "" || s.AccessKeyID == "", "storage.s3.access_key_id",
 		"needs storage.s3.endpoint; the built-in store has credentials of its own")
@@ -156,7 +160,7 @@ func (c *Config) validateStorage(f *faults) {
 	if bucket, _, ok := c.Erasures.Bucket(); ok {
 		f.check(bucketName.MatchString(bucket), "erasures.location", "must name a bucket, as s3://bucket/prefix")
 		f.check(s.Endpoint != "", "erasures.location", "needs storage.s3.endpoint; the built-in store lies in data_dir")
-		f.check(bucket != s.Bucket, "erasures.location", "must not be the bucket of the recordings: a backup brings both back")
+		f.check(bucket != s.Bucket && bucket != s.KeysBucket, "erasures.location", "must not be the bucket of the recordings: a backup brings both back")
 	}
 	f.check(c.Keys.BackupsKept >= 0, "keys.backups_kept", "must not be negative")
 	for _, kept := range []struct {

@@ -113,6 +113,7 @@ type (
 	TTS         string // voice
 	OnFull      string // what happens to new calls when the spool is full
 	Peers       string // which browsers' addresses are taken
+	SSE         string // how the object store is asked to encrypt
 	LogLevel    string
 	LogFormat   string
 )
@@ -139,6 +140,10 @@ const (
 	PeersPublic Peers = "public" // none in private ranges
 	PeersAuto   Peers = "auto"   // any while the gateway is for this machine's own browsers
 
+	SSENone SSE = "" // as the bucket is set
+	SSES3   SSE = "AES256"
+	SSEKMS  SSE = "aws:kms"
+
 	FormatText LogFormat = "text"
 	FormatJSON LogFormat = "json"
 )
@@ -150,6 +155,7 @@ func (ConsentMode) choices() []string {
 func (STT) choices() []string    { return []string{string(STTMoonshine), string(STTNone)} }
 func (TTS) choices() []string    { return []string{string(TTSFlite)} }
 func (OnFull) choices() []string { return []string{string(RefuseCalls), string(Unrecorded)} }
+func (SSE) choices() []string    { return []string{string(SSENone), string(SSES3), string(SSEKMS)} }
 func (Peers) choices() []string {
 	return []string{string(PeersAny), string(PeersPublic), string(PeersAuto)}
 }

@@ -29,6 +29,7 @@ type version struct{ name, id string }
 // needs the permissions to list and to delete versions. After an error some may
 // be gone, and it may be called again.
 func (o *Objects) Erase(ctx context.Context, prefix string) (err error) {
+	o = o.of(prefix)
 	defer func(start time.Time) { o.metrics.observe("erase", start, err) }(time.Now())
 	if !validKey(strings.TrimSuffix(prefix, "/")) {
 		return fmt.Errorf("store: erase: invalid prefix %q", prefix)
@@ -152,6 +153,7 @@ func (o *Objects) eraseVersions(ctx context.Context, versions []version) error {
 // Those of which the bucket has no more than older versions are among them.
 // prefix ends in a slash.
 func (o *Objects) Folders(ctx context.Context, prefix string) (names []string, err error) {
+	o = o.of(prefix)
 	defer func(start time.Time) { o.metrics.observe("folders", start, err) }(time.Now())
 	if !strings.HasSuffix(prefix, "/") || !validKey(strings.TrimSuffix(prefix, "/")) {
 		return nil, fmt.Errorf("store: folders: invalid prefix %q", prefix)

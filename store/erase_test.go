@@ -122,8 +122,8 @@ func serveVersions(dir string) error {
 	})
 }
 
-// openVersioned returns a bucket that keeps versions, of a real server.
-func openVersioned(t *testing.T) *Objects {
+// versionedStore runs a real server that can keep versions, and returns how to reach it.
+func versionedStore(t *testing.T) S3Options {
 	t.Helper()
 	// In builtinDir: it lies on a file system that has extended attributes.
 	dir, err := os.MkdirTemp(builtinDir, "v")
@@ -153,7 +153,7 @@ func openVersioned(t *testing.T) *Objects {
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() && lines.Text() != "ready" {
 	}
-	o, err := OpenS3(t.Context(), S3Options{
+	return S3Options{
 		Endpoint: "http://versioned.invalid", Bucket: "versioned", Prefix: "pre/fix", PathStyle: true, CreateBucket: true,
 		AccessKeyID: versionedKeys.AccessKeyID, SecretAccessKey: versionedKeys.SecretAccessKey,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -164,15 +164,27 @@ func openVersioned(t *testing.T) *Objects {
 			defer done()
 			return new(net.Dialer).DialContext(ctx, "unix", path)
 		},
-	})
+	}
+}
+
+// openVersioned returns a bucket that keeps versions, of a real server.
+func openVersioned(t *testing.T) *Objects {
+	t.Helper()
+	o, err := OpenS3(t.Context(), versionedStore(t))
 	if err != nil {
 		t.Fatal(err)
 	}
+	keepVersions(t, o)
+	return o
+}
+
+// keepVersions has a bucket keep versions from now on.
+func keepVersions(t *testing.T, o *Objects) {
+	t.Helper()
 	if _, err := o.client.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{Bucket: &o.bucket,
 		VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled}}); err != nil {
 		t.Fatal(err)
 	}
-	return o
 }
 
 // keptVersions is how many versions and markers the bucket has.

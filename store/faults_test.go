@@ -198,12 +198,16 @@ func TestFaults(t *testing.T) {
 }
 
 // scripted opens a bucket that exists only in f.
-func scripted(t *testing.T, f trip) *Objects {
+func scripted(t *testing.T, f trip, change ...func(*S3Options)) *Objects {
 	t.Helper()
-	o, err := OpenS3(t.Context(), S3Options{
+	options := S3Options{
 		Endpoint: "http://s3.example", Bucket: "bucket", PathStyle: true,
 		AccessKeyID: "KEYID", SecretAccessKey: "SECRET", Transport: f,
-	})
+	}
+	for _, c := range change {
+		c(&options)
+	}
+	o, err := OpenS3(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,7 @@ const MaxObject = 64 << 20
 // holds others, the error wraps ErrConflict. Every other error may be tried
 // again.
 func (o *Objects) Put(ctx context.Context, key string, body []byte, sum [32]byte) (err error) {
+	o = o.of(key)
 	defer func(start time.Time) { o.metrics.observe("put", start, err) }(time.Now())
 	name, err := o.name(key)
 	if err != nil {
@@ -35,15 +36,7 @@ func (o *Objects) Put(ctx context.Context, key string, body []byte, sum [32]byte
 	if len(body) > MaxObject {
 		return fmt.Errorf("store: put %s: %d bytes: %w", key, len(body), ErrTooLarge)
 	}
-	_, err = o.client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket:         &o.bucket,
-		Key:            &name,
-		Body:           bytes.NewReader(body),
-		ContentLength:  aws.Int64(int64(len(body))),
-		ContentType:    aws.String("application/octet-stream"),
-		IfNoneMatch:    aws.String("*"),
-		ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(sum[:])),
-	})
+	_, err = o.put(ctx, name, body, sum)
 	if statusOf(err) == 412 {
 		err = o.same(ctx, name, int64(len(body)), sum)
 	}
@@ -54,6 +47,24 @@ func (o *Objects) Put(ctx context.Context, key string, body []byte, sum [32]byte
 		return fmt.Errorf("store: put %s: %w", key, classify(err))
 	}
 	return nil
+}
+
+// put asks the store to make an object called name.
+func (o *Objects) put(ctx context.Context, name string, body []byte, sum [32]byte) (*s3.PutObjectOutput, error) {
+	in := &s3.PutObjectInput{
+		Bucket:               &o.bucket,
+		Key:                  &name,
+		Body:                 bytes.NewReader(body),
+		ContentLength:        aws.Int64(int64(len(body))),
+		ContentType:          aws.String("application/octet-stream"),
+		IfNoneMatch:          aws.String("*"),
+		ChecksumSHA256:       aws.String(base64.StdEncoding.EncodeToString(sum[:])),
+		ServerSideEncryption: o.sse,
+	}
+	if o.sseKey != "" {
+		in.SSEKMSKeyId = &o.sseKey
+	}
+	return o.client.PutObject(ctx, in)
 }
 
 // same returns nil if the object called name is what was to be put there.
@@ -72,6 +83,7 @@ func (o *Objects) same(ctx context.Context, name string, size int64, sum [32]byt
 // keeps it. A store that keeps none is asked for the object, which is hashed
 // here. ErrNotFound says that there is no such object.
 func (o *Objects) Head(ctx context.Context, key string) (size int64, sum [32]byte, err error) {
+	o = o.of(key)
 	defer func(start time.Time) { o.metrics.observe("head", start, err) }(time.Now())
 	name, err := o.name(key)
 	if err == nil {
@@ -101,6 +113,7 @@ func (o *Objects) head(ctx context.Context, name string) (size int64, sum [32]by
 // Get returns a whole object of at most MaxObject bytes. ErrNotFound says that
 // there is none.
 func (o *Objects) Get(ctx context.Context, key string) (body []byte, err error) {
+	o = o.of(key)
 	defer func(start time.Time) { o.metrics.observe("get", start, err) }(time.Now())
 	name, err := o.name(key)
 	if err == nil {
@@ -114,6 +127,7 @@ func (o *Objects) Get(ctx context.Context, key string) (body []byte, err error) 
 
 // GetRange returns at most n bytes of an object from off on; fewer at its end.
 func (o *Objects) GetRange(ctx context.Context, key string, off, n int64) (body []byte, err error) {
+	o = o.of(key)
 	defer func(start time.Time) { o.metrics.observe("get_range", start, err) }(time.Now())
 	name, err := o.name(key)
 	if err == nil && (off < 0 || n < 1) {
@@ -164,6 +178,7 @@ func (o *Objects) List(ctx context.Context, prefix string) (keys []string, err e
 // store gives. Those that were yielded may be removed meanwhile. An error is the
 // last that it yields.
 func (o *Objects) Pages(ctx context.Context, prefix string) iter.Seq2[[]string, error] {
+	o = o.of(prefix)
 	return func(yield func([]string, error) bool) {
 		var err error
 		defer func(start time.Time) { o.metrics.observe("list", start, err) }(time.Now())
@@ -189,6 +204,7 @@ func (o *Objects) Pages(ctx context.Context, prefix string) iter.Seq2[[]string, 
 
 // Delete removes an object; one that is not there is no error.
 func (o *Objects) Delete(ctx context.Context, key string) (err error) {
+	o = o.of(key)
 	defer func(start time.Time) { o.metrics.observe("delete", start, err) }(time.Now())
 	name, err := o.name(key)
 	if err == nil {
@@ -204,8 +220,16 @@ func (o *Objects) Delete(ctx context.Context, key string) (err error) {
 	return nil
 }
 
-// Check reports whether the bucket is there and lets us in.
-func (o *Objects) Check(ctx context.Context) (err error) {
+// Check reports whether the bucket, or each of two, is there and lets us in.
+func (o *Objects) Check(ctx context.Context) error {
+	err := o.check(ctx)
+	if err == nil && o.keys != nil {
+		err = o.keys.check(ctx)
+	}
+	return err
+}
+
+func (o *Objects) check(ctx context.Context) (err error) {
 	defer func(start time.Time) { o.metrics.observe("check", start, err) }(time.Now())
 	if _, err = o.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &o.bucket}); err != nil {
 		return fmt.Errorf("store: check bucket %s: %w", o.bucket, classify(err))
@@ -215,7 +239,7 @@ func (o *Objects) Check(ctx context.Context) (err error) {
 
 // createBucket makes the bucket unless it is there.
 func (o *Objects) createBucket(ctx context.Context) error {
-	err := o.Check(ctx)
+	err := o.check(ctx)
 	if !errors.Is(err, ErrNotFound) {
 		return err
 	}

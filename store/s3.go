@@ -2,11 +2,14 @@ package store
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -16,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go/logging"
 )
 
@@ -37,13 +41,17 @@ type S3Options struct {
 	Region          string // default us-east-1
 	Bucket          string
 	Prefix          string // put before every key, with a slash between
+	KeysBucket      string // holds the keys that begin with keys/; empty: Bucket does
 	AccessKeyID     string // empty: the SDK's own chain (environment, profile, instance role)
 	SecretAccessKey string
 	PathStyle       bool // bucket in the path, not in the host name
 	// ChecksumWhenRequired keeps the SDK from adding checksums of its own, which
 	// some compatible stores refuse. Put sends its SHA-256 all the same.
 	ChecksumWhenRequired bool
-	// CreateBucket makes the bucket if it is missing, when opened.
+	CAFile               string // PEM; further certificates that the endpoint's may be signed by
+	SSE                  string // by which Put has the store encrypt: AES256 or aws:kms; empty: by its own choice
+	SSEKeyID             string // of aws:kms; empty: the store's own
+	// CreateBucket makes the buckets if they are missing, when opened.
 	CreateBucket bool
 	// Sync, when set, makes durable what the store has acknowledged; Put and
 	// Delete report success only after it.
@@ -55,14 +63,29 @@ type S3Options struct {
 	Metrics   *Metrics // nil: not registered anywhere
 }
 
-// Objects is one bucket of an S3 object store, below a prefix. Its methods may
+// Objects is one bucket of an S3 object store, below a prefix, or two: one for what
+// opens recordings and one for all else. Its methods may
 // be called from any goroutine.
 type Objects struct {
 	client  *s3.Client
 	bucket  string
-	prefix  string // empty, or ends in a slash
+	prefix  string   // empty, or ends in a slash
+	keys    *Objects // those of keysFolder, in a bucket of their own; nil: they lie here
+	sse     types.ServerSideEncryption
+	sseKey  string
 	sync    func(context.Context) error
 	metrics *Metrics
+}
+
+// keysFolder is where wrapped keys lie: what opens recordings.
+const keysFolder = "keys/"
+
+// of returns the bucket in which a key lies, or the keys with a prefix.
+func (o *Objects) of(key string) *Objects {
+	if o.keys != nil && strings.HasPrefix(key, keysFolder) {
+		return o.keys
+	}
+	return o
 }
 
 // OpenS3 prepares the use of a bucket. It reaches for the network only with
@@ -83,9 +106,15 @@ func OpenS3(ctx context.Context, o S3Options) (*Objects, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: open s3: %w", err)
 	}
+	client, err := clientOptions(o)
+	if err != nil {
+		return nil, fmt.Errorf("store: open s3: %w", err)
+	}
 	objects := &Objects{
-		client:  s3.NewFromConfig(cfg, clientOptions(o)),
+		client:  s3.NewFromConfig(cfg, client),
 		bucket:  o.Bucket,
+		sse:     types.ServerSideEncryption(o.SSE),
+		sseKey:  o.SSEKeyID,
 		sync:    o.Sync,
 		metrics: o.Metrics,
 	}
@@ -98,9 +127,15 @@ func OpenS3(ctx context.Context, o S3Options) (*Objects, error) {
 	if objects.metrics == nil {
 		objects.metrics = NewMetrics(nil)
 	}
-	if o.CreateBucket {
-		if err := objects.createBucket(ctx); err != nil {
-			return nil, err
+	if o.KeysBucket != "" && o.KeysBucket != o.Bucket {
+		keys := *objects
+		keys.bucket, objects.keys = o.KeysBucket, &keys
+	}
+	for _, bucket := range []*Objects{objects, objects.keys} {
+		if o.CreateBucket && bucket != nil {
+			if err := bucket.createBucket(ctx); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return objects, nil
@@ -121,10 +156,18 @@ func awsConfig(ctx context.Context, o S3Options) (aws.Config, error) {
 	}, nil
 }
 
-func clientOptions(o S3Options) func(*s3.Options) {
+func clientOptions(o S3Options) (func(*s3.Options), error) {
 	transport := o.Transport
 	if transport == nil {
-		transport = newTransport(o.DialContext)
+		own := newTransport(o.DialContext)
+		if o.CAFile != "" {
+			roots, err := rootsWith(o.CAFile)
+			if err != nil {
+				return nil, err
+			}
+			own.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
+		}
+		transport = own
 	}
 	return func(c *s3.Options) {
 		if o.Endpoint != "" {
@@ -151,7 +194,23 @@ func clientOptions(o S3Options) func(*s3.Options) {
 			r.RateLimiter = ratelimit.None
 			r.Retryables = append(r.Retryables, retry.RetryableHTTPStatusCode{Codes: map[int]struct{}{429: {}}})
 		}), "ConditionalRequestConflict", "OperationAborted")
+	}, nil
+}
+
+// rootsWith returns the certificates that this machine trusts, and those of a file.
+func rootsWith(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
 	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, err
+	}
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM", file)
+	}
+	return roots, nil
 }
 
 // newTransport returns a transport that dials with dial, or over the network

@@ -13,6 +13,7 @@ import (
 // Usage counts what Erase would remove: the objects whose keys begin with prefix,
 // in every version, and their bytes.
 func (o *Objects) Usage(ctx context.Context, prefix string) (objects int, bytes int64, err error) {
+	o = o.of(prefix)
 	defer func(start time.Time) { o.metrics.observe("usage", start, err) }(time.Now())
 	if !validKey(strings.TrimSuffix(prefix, "/")) {
 		return 0, 0, fmt.Errorf("store: usage: invalid prefix %q", prefix)

@@ -118,7 +118,7 @@ func TestErase(t *testing.T) {
 	s := newSite(t, b.env...)
 	s.record(t, b.options, number, "gone", "kept")
 	s.record(t, b.options, "+12125550188", "later")
-	b.plant(t, "keys/epoch-0/gone/t1-audio.age", "an older version, and the marker of its deletion")
+	b.plant(t, "rec/gone/t1/seg/000009.age", "an older version, and the marker of its deletion")
 	before := len(b.mentions(t, "gone"))
 	cmd, _ := s.serve(t)
 

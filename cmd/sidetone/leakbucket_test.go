@@ -26,7 +26,7 @@ import (
 )
 
 // A bucket of an operator's own store, which keeps every version of what is
-// written over or deleted. Its server is another process: it moves to another
+// written over or deleted, and beside it one for the keys, which does not. Its server is another process: it moves to another
 // working directory.
 
 // bucketDirEnv and bucketAddressEnv name, in the child process that serves the
@@ -81,6 +81,7 @@ type bucket struct {
 	client *s3.Client
 	dir    string
 	name   string
+	keys   string   // the bucket of the keys
 	env    []string // with which a gateway uses it
 
 	options store.S3Options // with which a test does
@@ -108,15 +109,17 @@ func newBucket(t *testing.T, dir string) *bucket {
 	for lines.Scan() && lines.Text() != "ready" {
 	}
 	endpoint := "http://" + address
-	b := &bucket{dir: dir, name: "sidetone", env: []string{"SIDETONE_STORAGE_S3_ENDPOINT=" + endpoint,
+	b := &bucket{dir: dir, name: "sidetone", keys: "sidetone-keys", env: []string{"SIDETONE_STORAGE_S3_ENDPOINT=" + endpoint,
+		"SIDETONE_STORAGE_S3_KEYS_BUCKET=sidetone-keys",
 		"SIDETONE_STORAGE_S3_ACCESS_KEY_ID=" + bucketKey, "SIDETONE_STORAGE_S3_SECRET_ACCESS_KEY=" + bucketSecret}}
-	b.options = store.S3Options{Endpoint: endpoint, Bucket: b.name, PathStyle: true, AccessKeyID: bucketKey, SecretAccessKey: bucketSecret}
+	b.options = store.S3Options{Endpoint: endpoint, Bucket: b.name, KeysBucket: b.keys, PathStyle: true, AccessKeyID: bucketKey, SecretAccessKey: bucketSecret}
 	b.client = s3.New(s3.Options{Region: "us-east-1", BaseEndpoint: &endpoint, UsePathStyle: true,
 		Credentials: credentials.NewStaticCredentialsProvider(bucketKey, bucketSecret, "")})
 	_, made := b.client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &b.name})
 	_, versioned := b.client.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{Bucket: &b.name,
 		VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled}})
-	if err := errors.Join(made, versioned); err != nil {
+	_, beside := b.client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &b.keys})
+	if err := errors.Join(made, versioned, beside); err != nil {
 		t.Fatal(err)
 	}
 	return b
@@ -144,20 +147,23 @@ func (b *bucket) plant(t *testing.T, key, secret string) (remove func()) {
 	}
 }
 
-// kept returns the keys of all versions, and of the markers of what was deleted.
+// kept returns the keys of all versions in both buckets, and of the markers of what
+// was deleted.
 func (b *bucket) kept(t *testing.T) (keys []string) {
 	t.Helper()
-	pages := s3.NewListObjectVersionsPaginator(b.client, &s3.ListObjectVersionsInput{Bucket: &b.name})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, v := range page.Versions {
-			keys = append(keys, aws.ToString(v.Key))
-		}
-		for _, m := range page.DeleteMarkers {
-			keys = append(keys, aws.ToString(m.Key))
+	for _, name := range []string{b.name, b.keys} {
+		pages := s3.NewListObjectVersionsPaginator(b.client, &s3.ListObjectVersionsInput{Bucket: &name})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range page.Versions {
+				keys = append(keys, aws.ToString(v.Key))
+			}
+			for _, m := range page.DeleteMarkers {
+				keys = append(keys, aws.ToString(m.Key))
+			}
 		}
 	}
 	return keys

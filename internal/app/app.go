@@ -62,6 +62,7 @@ type App struct {
 	db          *store.DB
 	ledger      *store.Ledger
 	objects     *store.Objects
+	storage     *storage
 	keys        *seal.Keyring
 	pool        *seal.Pool
 	spool       *recorder.Spool
@@ -177,7 +178,7 @@ func (a *App) openStores(ctx context.Context, o Options) (err error) {
 	if a.objects, err = store.OpenS3(ctx, o.Objects); err != nil {
 		return err
 	}
-	return nil
+	return a.openStorage(ctx)
 }
 
 // NodeDir is where this node's own keys lie.

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"maps"
 	"path/filepath"
@@ -17,6 +18,9 @@ import (
 	"sidetone/seal"
 	"sidetone/store"
 )
+
+// newLog writes all that is logged.
+func newLog(to io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(to, nil)) }
 
 // grave is the number whose calls are erased in these tests.
 const grave = "+14155550199"
@@ -39,7 +43,7 @@ func newTestEraser(t testing.TB, dir string, objects objectStore) *eraser {
 			t.Fatal(err)
 		}
 	}
-	e, err := newEraser(t.Context(), c, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	e, err := newEraser(t.Context(), c, newLog(t.Output()))
 	must(err)
 	e.node, err = seal.OpenNode(NodeDir(c))
 	must(err)

@@ -13,6 +13,7 @@ func (a *App) Greet(w io.Writer) {
 	fmt.Fprintf(w, "  public    %s  (Twilio webhook: %s/twilio/voice)\n", a.PublicAddr(), a.PublicURL())
 	fmt.Fprintf(w, "  media     %s  (sound of browsers, UDP and TCP)\n", a.MediaAddr())
 	fmt.Fprintf(w, "  operator  http://%s  (metrics, health, API)\n", a.OperatorAddr())
+	fmt.Fprintf(w, "  objects   %s\n", a.storage.greeting())
 	ready := a.agentFor("")
 	if ready == nil {
 		fmt.Fprintf(w, "  agent     %s can not answer; the log says why\n\n", c.Agents.Default)

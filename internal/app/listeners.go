@@ -160,6 +160,8 @@ func (a *App) operatorRoutes() map[string]http.Handler {
 		"GET /api/v1/retention":          http.HandlerFunc(a.showRetention),
 		"POST /api/v1/retention/sweeps":  http.HandlerFunc(a.sweep),
 
+		"GET /api/v1/storage": http.HandlerFunc(a.showStorage),
+
 		"POST /api/v1/session-tokens": http.HandlerFunc(a.sessionToken),
 	}
 }
@@ -217,6 +219,9 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 	}
 	if a.config.Recorder.OnFull == configs.RefuseCalls && !a.recordable() {
 		why = append(why, "recordings can not begin")
+	}
+	if err := a.storage.usable(); err != nil {
+		why = append(why, "the bucket of the keys must keep no versions and have no lock")
 	}
 	if a.failing.Load() {
 		why = append(why, "the ledger can not be written")

@@ -47,19 +47,26 @@ func OpenObjects(ctx context.Context, c *configs.Config) (*Objects, error) {
 func objects(c *configs.Config, open func(store.BuiltinOptions) (*store.Builtin, error)) (*Objects, error) {
 	s3 := c.Storage.S3
 	if s3.Endpoint != "" {
-		return &Objects{S3: store.S3Options{
-			Endpoint: s3.Endpoint, Region: s3.Region, Bucket: s3.Bucket, Prefix: s3.Prefix,
-			AccessKeyID: s3.AccessKeyID, SecretAccessKey: string(s3.SecretAccessKey),
-			PathStyle: s3.PathStyle, ChecksumWhenRequired: s3.ChecksumWhenRequired,
-		}}, nil
+		o := remoteS3(c)
+		o.Bucket, o.Prefix, o.KeysBucket = s3.Bucket, s3.Prefix, s3.KeysBucket
+		return &Objects{S3: o}, nil
 	}
 	b, err := open(store.BuiltinOptions{Dir: filepath.Join(c.DataDir, "s3")})
 	if err != nil {
 		return nil, err
 	}
 	o := b.S3(s3.Bucket)
-	o.Prefix = s3.Prefix
+	o.Prefix, o.KeysBucket = s3.Prefix, s3.KeysBucket
 	return &Objects{S3: o, builtin: b}, nil
+}
+
+// remoteS3 is how a service elsewhere is reached, without any bucket.
+func remoteS3(c *configs.Config) store.S3Options {
+	s3 := c.Storage.S3
+	return store.S3Options{
+		Endpoint: s3.Endpoint, Region: s3.Region, AccessKeyID: s3.AccessKeyID, SecretAccessKey: string(s3.SecretAccessKey),
+		PathStyle: s3.PathStyle, ChecksumWhenRequired: s3.ChecksumWhenRequired, CAFile: s3.CAFile, SSE: string(s3.SSE), SSEKeyID: s3.SSEKMSKeyID,
+	}
 }
 
 // Close stops the built-in store, if this process runs it.

@@ -15,7 +15,9 @@ import (
 )
 
 // recordable reports whether a new recording could begin now.
-func (a *App) recordable() bool { return a.spool.Room() == nil && a.pool.Ready() > 0 }
+func (a *App) recordable() bool {
+	return a.spool.Room() == nil && a.pool.Ready() > 0 && a.storage.usable() == nil
+}
 
 // takes are the recorded stretches of one call, from a grant to its end.
 type takes struct {
@@ -39,6 +41,9 @@ func (t *takes) begin(origin media.Tick, snippets bool) (*recorder.Recorder, err
 		return nil, err
 	}
 	defer leave()
+	if err := a.storage.usable(); err != nil {
+		return nil, err
+	}
 	keys, err := a.pool.Take()
 	if err != nil {
 		return nil, err

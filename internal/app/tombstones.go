@@ -48,11 +48,9 @@ func openTombstones(ctx context.Context, c *configs.Config) (tombstones, error) 
 	if !ok {
 		return tombFolder(tombsAt(c)), nil
 	}
-	s3 := c.Storage.S3
-	objects, err := store.OpenS3(ctx, store.S3Options{
-		Endpoint: s3.Endpoint, Region: s3.Region, Bucket: bucket, Prefix: prefix, AccessKeyID: s3.AccessKeyID,
-		SecretAccessKey: string(s3.SecretAccessKey), PathStyle: s3.PathStyle, ChecksumWhenRequired: s3.ChecksumWhenRequired,
-	})
+	o := remoteS3(c)
+	o.Bucket, o.Prefix = bucket, prefix
+	objects, err := store.OpenS3(ctx, o)
 	if err != nil {
 		return nil, err
 	}
