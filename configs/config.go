@@ -122,10 +122,22 @@ type Consent struct {
 
 // Speech is recognition and voice.
 type Speech struct {
-	STT       STT    `yaml:"stt"`
-	TTS       TTS    `yaml:"tts"`
-	Voice     string `yaml:"voice"`
-	ModelsDir string `yaml:"models_dir"`
+	STT       STT      `yaml:"stt"`
+	KeyTerms  []string `yaml:"key_terms"` // words that callers are likely to say
+	TTS       TTS      `yaml:"tts"`
+	Voice     string   `yaml:"voice"`
+	ModelsDir string   `yaml:"models_dir"`
+	Deepgram  Deepgram `yaml:"deepgram"`
+}
+
+// Deepgram is speech recognition by Deepgram.
+type Deepgram struct {
+	URL        string `yaml:"url"`
+	APIKey     Secret `yaml:"api_key"`
+	APIKeyFile string `yaml:"api_key_file"`
+	Model      string `yaml:"model"`
+	Language   string `yaml:"language"` // in place of the agent's; empty: the agent's
+	Train      bool   `yaml:"train"`    // let audio be kept to improve models
 }
 
 // LLM is an OpenAI-compatible chat endpoint.
@@ -249,7 +261,7 @@ func Default() *Config {
 		},
 		Agents:  Agents{Dir: "configs/agents", Default: "interview"},
 		Consent: Consent{Floor: ModeNotice, Jurisdictions: "configs/consent/jurisdictions.yaml"},
-		Speech:  Speech{STT: STTMoonshine, TTS: TTSFlite, Voice: "rms", ModelsDir: "models"},
+		Speech:  Speech{STT: STTMoonshine, TTS: TTSFlite, Voice: "rms", ModelsDir: "models", Deepgram: Deepgram{URL: "https://api.deepgram.com", Model: "nova-3"}},
 		LLM:     LLM{Timeout: Duration(20 * time.Second)},
 		Recorder: Recorder{
 			SpoolMaxBytes: 10 << 30,

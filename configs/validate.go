@@ -50,6 +50,7 @@ func (c *Config) Validate() error {
 	c.validateTwilio(&f)
 	c.validateWeb(&f)
 	c.validateCalls(&f)
+	c.validateSpeech(&f)
 	c.validateStorage(&f)
 	c.validateWebhooks(&f)
 	return errors.Join(f...)
@@ -111,8 +112,6 @@ func (c *Config) validateCalls(f *faults) {
 		f.check(number != "", "agents.numbers", "has an empty number")
 		f.check(agentName.MatchString(c.Agents.Numbers[number]), join("agents.numbers", number), agentNameReason)
 	}
-	f.check(c.Speech.Voice != "", "speech.voice", "must not be empty")
-	f.check(c.Speech.ModelsDir != "", "speech.models_dir", "must not be empty")
 	if c.LLM.BaseURL != "" {
 		if _, err := plainURL(c.LLM.BaseURL); err != nil {
 			f.add("llm.base_url", "%v", err)

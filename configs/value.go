@@ -129,6 +129,7 @@ const (
 	ModeNoRecord    ConsentMode = "no_record"     // never recorded
 
 	STTMoonshine STT = "moonshine"
+	STTDeepgram  STT = "deepgram"
 	STTNone      STT = "none"
 
 	TTSFlite TTS = "flite"
@@ -152,7 +153,9 @@ func (ConsentMode) choices() []string {
 	return []string{string(ModeAny), string(ModeNotice), string(ModeOptOut), string(ModeOptInEither),
 		string(ModeOptInSpeech), string(ModeOptInDTMF), string(ModeNoRecord)}
 }
-func (STT) choices() []string    { return []string{string(STTMoonshine), string(STTNone)} }
+func (STT) choices() []string {
+	return []string{string(STTMoonshine), string(STTDeepgram), string(STTNone)}
+}
 func (TTS) choices() []string    { return []string{string(TTSFlite)} }
 func (OnFull) choices() []string { return []string{string(RefuseCalls), string(Unrecorded)} }
 func (SSE) choices() []string    { return []string{string(SSENone), string(SSES3), string(SSEKMS)} }

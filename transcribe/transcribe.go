@@ -72,7 +72,20 @@ type Event struct {
 	Confidence float64       // 0 to 1; 0 when the engine gives none
 	Words      []Word        // nil when the engine gives none
 	Took       time.Duration // from Finalize to this final
+	Hint       Hint          // of a partial
 }
+
+// Hint is what an engine that detects turns itself makes of the open one. It is
+// an opinion: turns end by Finalize.
+type Hint uint8
+
+// The hints.
+const (
+	NoHint Hint = iota
+	MayEnd      // the turn may have ended: an answer can be made ready
+	GoesOn      // it goes on after all
+	Ended       // it has ended
+)
 
 // Word is one word on the call's clock.
 type Word struct {

@@ -141,7 +141,7 @@ func explainedAgent(c *configs.Config, q ExplainQuery) (*agent, error) {
 			}
 		}
 	}
-	if c.Speech.STT == configs.STTMoonshine {
+	if c.Speech.STT != configs.STTNone {
 		ready.matcher, _ = spoken.New(moonshine.New(moonshine.Options{Dir: c.Speech.ModelsDir}), file.Language)
 	}
 	return ready, nil
@@ -150,7 +150,11 @@ func explainedAgent(c *configs.Config, q ExplainQuery) (*agent, error) {
 // enginesOf returns what hears an agent's callers or reads their words.
 func enginesOf(c *configs.Config, file *dialog.Agent) (engines []ExplainedEngine) {
 	if c.Speech.STT != configs.STTNone {
-		engines = append(engines, ExplainedEngine{Part: "recognition", Name: string(c.Speech.STT)})
+		engine := ExplainedEngine{Part: "recognition", Name: string(c.Speech.STT)}
+		if u, err := url.Parse(vendorURL(c)); err == nil {
+			engine.Where = u.Host
+		}
+		engines = append(engines, engine)
 	}
 	if file.LLM == nil {
 		return append(engines, ExplainedEngine{Part: "agent", Name: "script"})
@@ -159,7 +163,7 @@ func enginesOf(c *configs.Config, file *dialog.Agent) (engines []ExplainedEngine
 	if model.Name == "" {
 		model.Name = c.LLM.Model
 	}
-	if u, err := url.Parse(c.LLM.BaseURL); err == nil && !localEngines(c, true) {
+	if u, err := url.Parse(c.LLM.BaseURL); err == nil && !localModel(c) {
 		model.Where = u.Host
 	}
 	return append(engines, model)

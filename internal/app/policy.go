@@ -5,14 +5,13 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"fmt"
-	"net"
-	"net/url"
 	"regexp"
 
 	"sidetone/call"
 	"sidetone/configs"
 	"sidetone/consent"
 	"sidetone/telephony"
+	"sidetone/transcribe/remote"
 	"sidetone/transcribe/spoken"
 )
 
@@ -52,9 +51,7 @@ func (a *App) terms(ctx context.Context, ready *agent, i telephony.Info) (consen
 	if i.Kind == telephony.Phone {
 		t.Elsewhere = append(t.Elsewhere, "carrier: number and times of the call")
 	}
-	if !a.local(ready) {
-		t.Elsewhere = append(t.Elsewhere, "language model: words of the call")
-	}
+	t.Elsewhere = append(t.Elsewhere, a.elsewhere(ready)...)
 	if isNumber(i.From) {
 		t.Subject, err = a.db.Subject(ctx, a.policy.number(i.From))
 	}
@@ -103,18 +100,42 @@ func (a *App) local(ready *agent) bool {
 	return localEngines(a.config, ready.LLM != nil) && ready.voice.Local() && (a.speech.Engine == nil || a.speech.Engine.Local())
 }
 
-// localEngines reports whether the configured engines run on this machine: a
-// language model does that answers on a loopback address.
+// elsewhere names the engines on other machines that get something of an agent's
+// calls, and what.
+func (a *App) elsewhere(ready *agent) (who []string) {
+	if e := a.speech.Engine; e != nil && !e.Local() {
+		who = append(who, "speech recognition, "+e.Name()+": the caller's voice")
+	}
+	if ready.LLM != nil && !localModel(a.config) {
+		who = append(who, "language model: words of the call")
+	}
+	if !ready.voice.Local() {
+		who = append(who, "voice, "+ready.voice.Name()+": words of the agent")
+	}
+	return who
+}
+
+// localEngines reports whether the configured engines run on this machine: one
+// does that answers on a loopback address.
 func localEngines(c *configs.Config, llm bool) bool {
-	if !llm || c.LLM.BaseURL == "" {
-		return true
+	return vendorURL(c) == "" && (!llm || localModel(c))
+}
+
+func localModel(c *configs.Config) bool {
+	return c.LLM.BaseURL == "" || remote.OnThisMachine(c.LLM.BaseURL)
+}
+
+// vendorURL is where speech recognition on another machine is; empty where it is
+// on this one.
+func vendorURL(c *configs.Config) string {
+	address := ""
+	if c.Speech.STT == configs.STTDeepgram {
+		address = c.Speech.Deepgram.URL
 	}
-	u, err := url.Parse(c.LLM.BaseURL)
-	if err != nil {
-		return false
+	if remote.OnThisMachine(address) {
+		return ""
 	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	return address
 }
 
 // message returns the message by which an agent asks a caller of a kind of leg as
@@ -144,9 +165,12 @@ func (a *App) ledgerFailing(failing bool) {
 // matcher returns what tells a spoken yes from a no in a language; nil where
 // nothing on this machine can.
 func (a *App) matcher(language string) *spoken.Matcher {
-	recogniser, ok := a.speech.Engine.(spoken.Recogniser)
-	if !ok || !a.speech.Engine.Local() {
-		return nil // an answer is heard before there is a grant
+	recogniser := a.speech.Answers
+	if own, ok := a.speech.Engine.(spoken.Recogniser); ok && recogniser == nil && a.speech.Engine.Local() {
+		recogniser = own // an answer is heard before there is a grant
+	}
+	if recogniser == nil {
+		return nil
 	}
 	m, err := spoken.New(recogniser, language)
 	if err != nil {

@@ -13,14 +13,18 @@ import (
 	"sidetone/internal/models"
 	"sidetone/media"
 	"sidetone/transcribe"
+	"sidetone/transcribe/deepgram"
 	"sidetone/transcribe/moonshine"
+	"sidetone/transcribe/remote"
+	"sidetone/transcribe/spoken"
 	"sidetone/transcribe/vad"
 )
 
 // Speech is the engines that all calls share. An engine that is missing is nil.
 type Speech struct {
 	Engine    transcribe.Engine
-	Voice     dialog.Speaker // of agents that name no other
+	Answers   spoken.Recogniser // hears a yes or a no on this machine; nil: Engine, if it can
+	Voice     dialog.Speaker    // of agents that name no other
 	Detectors vad.Factory
 }
 
@@ -100,12 +104,33 @@ func (a *App) openRecognition() error {
 		return nil
 	}
 	engine := moonshine.New(moonshine.Options{Dir: dir, Metrics: moonshine.NewMetrics(a.registry)})
-	if err := engine.Load(); err != nil {
-		return a.missing("stt", err)
-	}
-	a.speech.Engine = engine
 	a.onStop("stt", func(context.Context) error { return engine.Close() })
+	if err := a.missing("stt", engine.Load()); err != nil {
+		return err
+	}
+	if engine.Loaded() {
+		a.speech.Answers = engine
+	}
+	if a.config.Speech.STT != configs.STTMoonshine {
+		a.speech.Engine, err = openVendor(a.config, remote.Options{Metrics: remote.NewMetrics(a.registry)})
+		return err
+	}
+	if engine.Loaded() {
+		a.speech.Engine = engine
+	}
 	return nil
+}
+
+// openVendor opens the configured recognition engine that is not built in. It
+// does not connect.
+func openVendor(c *configs.Config, o remote.Options) (transcribe.Engine, error) {
+	switch s := c.Speech; s.STT {
+	case configs.STTDeepgram:
+		return deepgram.New(deepgram.Options{URL: s.Deepgram.URL, Key: s.Deepgram.APIKey.Reveal(), Model: s.Deepgram.Model,
+			Language: s.Deepgram.Language, Train: s.Deepgram.Train, Remote: o})
+	default:
+		return nil, fmt.Errorf("app: speech.stt: %s is no engine elsewhere", s.STT)
+	}
 }
 
 // missing logs that an engine is left out, and returns what is no reason to go

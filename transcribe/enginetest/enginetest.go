@@ -9,6 +9,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sidetone/consent"
@@ -21,6 +22,9 @@ import (
 // Subject is an engine under test.
 type Subject struct {
 	Engine transcribe.Engine
+	// Bubble makes the engine within a bubble of virtual time, one for each test; nil
+	// for engines that work in real time, which are given as Engine.
+	Bubble func(t *testing.T) transcribe.Engine
 	// Said is speech that the engine knows how to hear; its rate is that of the
 	// sessions.
 	Said Clip
@@ -31,21 +35,43 @@ type Subject struct {
 // Run holds an engine against the contract of transcribe.Session. What a test
 // waits for must come within the test binary's own time limit.
 func Run(t *testing.T, s Subject) {
+	for _, c := range []struct {
+		name string
+		hold func(Subject, *testing.T)
+	}{
+		{"name", Subject.name},
+		{"one final each finalize", Subject.oneFinal},
+		{"nothing said", Subject.nothingSaid},
+		{"words stay in their turn", Subject.turns},
+		{"late start", Subject.lateStart},
+		{"jump", Subject.jump},
+		{"end", Subject.end},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if s.Bubble == nil {
+				c.hold(s, t)
+				return
+			}
+			synctest.Test(t, func(t *testing.T) {
+				s := s
+				s.Engine = s.Bubble(t)
+				c.hold(s, t)
+			})
+		})
+	}
+}
+
+func (s Subject) name(t *testing.T) {
 	if s.Engine.Name() == "" || strings.ToLower(s.Engine.Name()) != s.Engine.Name() {
 		t.Errorf("engine name %q is not a lower case label", s.Engine.Name())
 	}
-	t.Run("one final each finalize", s.oneFinal)
-	t.Run("nothing said", s.nothingSaid)
-	t.Run("words stay in their turn", s.turns)
-	t.Run("late start", s.lateStart)
-	t.Run("jump", s.jump)
-	t.Run("end", s.end)
 }
 
 // Driver plays a call's part towards one session.
 type Driver struct {
 	Session transcribe.Session
 	At      media.Tick // the end of what was written
+	Paced   bool       // audio is written as it comes in a call; in a bubble of virtual time
 	rate    int
 	began   media.Tick
 	t       testing.TB
@@ -77,6 +103,9 @@ func (d *Driver) Write(pcm []int16) {
 		audio, ok := d.gate.Converse(f)
 		if !ok {
 			d.t.Fatalf("the gate is shut at %d", f.At)
+		}
+		if d.Paced {
+			time.Sleep(media.FrameDuration)
 		}
 		d.Session.Write(audio)
 		d.At = f.End()

@@ -79,6 +79,13 @@ func (e *Engine) Load() error {
 	return nil
 }
 
+// Loaded reports whether the model is there.
+func (e *Engine) Loaded() bool {
+	e.loading.Lock()
+	defer e.loading.Unlock()
+	return e.model != nil
+}
+
 // Open implements transcribe.Engine. Its sessions make no word times, and
 // ignore key terms.
 func (e *Engine) Open(o transcribe.Options) (transcribe.Session, error) {
