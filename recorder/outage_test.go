@@ -69,6 +69,7 @@ func TestStoreHasFaults(t *testing.T) {
 	}{
 		{"stuck", outage{fault: storeStuck}},
 		{"1 kB a second", outage{fault: storeSlow}},
+		{"10 kB a second", outage{fault: wireFault{rate: 10 << 10}, through: true}},
 		{"503", outage{fault: storeBusy}},
 		{"403", outage{fault: storeShut}},
 		{"reset in mid-body", outage{fault: storeReset}},

@@ -180,10 +180,12 @@ func (w *wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		f.meet(w, rw, r)
 		return
 	}
+	if f.rate > 0 {
+		w.met()
+	}
 	body, err := io.ReadAll(paced(r.Body, f.rate))
 	if err != nil {
-		w.met() // who asked gave up
-		return
+		return // who asked gave up
 	}
 	a := w.pass(r, body)
 	if f.spoil != nil && a.err == nil {

@@ -64,7 +64,7 @@ func (o *Objects) put(ctx context.Context, name string, body []byte, sum [32]byt
 	if o.sseKey != "" {
 		in.SSEKMSKeyId = &o.sseKey
 	}
-	return o.client.PutObject(ctx, in)
+	return o.client.PutObject(ctx, in, patient(len(body)))
 }
 
 // same returns nil if the object called name is what was to be put there.

@@ -28,7 +28,8 @@ import (
 const (
 	connectTimeout = 2 * time.Second
 	attemptTimeout = 10 * time.Second
-	attempts       = 3 // the first and two more
+	slowest        = 8 << 10 // bytes a second on a line over which objects are put: so much longer may an attempt take
+	attempts       = 3       // the first and two more
 	retryBackoff   = 2 * time.Second
 )
 
@@ -211,6 +212,19 @@ func rootsWith(file string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("%s holds no certificate in PEM", file)
 	}
 	return roots, nil
+}
+
+// patient gives an attempt the time in which a slow line takes n bytes. Otherwise
+// what has gathered in an outage would never get over one: uploads that share it
+// would all run out of time, again and again.
+func patient(n int) func(*s3.Options) {
+	return func(c *s3.Options) {
+		if h, ok := c.HTTPClient.(*http.Client); ok {
+			longer := *h
+			longer.Timeout += time.Duration(n) * time.Second / slowest
+			c.HTTPClient = &longer
+		}
+	}
 }
 
 // newTransport returns a transport that dials with dial, or over the network
