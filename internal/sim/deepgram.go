@@ -6,14 +6,15 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
 )
 
-// Deepgram is a stand-in for Deepgram's live transcription, /v1/listen, with
-// fault switches. It understands the tone language (SayTones) and speaks the
+// Deepgram is a stand-in for Deepgram's live transcription, /v1/listen, and Flux,
+// /v2/listen, with fault switches. It understands the tone language (SayTones) and speaks the
 // protocol of developers.deepgram.com as of November 2026: interim results and
 // finals that lie end to end over all audio, endpointing, UtteranceEnd, Finalize,
 // KeepAlive, CloseStream, Metadata, and NET-0001 for a stream that says nothing
@@ -25,6 +26,9 @@ type Deepgram struct {
 	// Silent leaves Finalize without an answer where there is nothing new, as the
 	// documentation allows.
 	Silent bool
+	// SelfHosted is a Flux that knows no ForceEndTurn, and ends a stream that sends
+	// it. Untimed is one that does not say where the words are.
+	SelfHosted, Untimed bool
 }
 
 // idleAfter is after how long Deepgram ends a stream on which nothing comes.
@@ -32,7 +36,7 @@ const idleAfter = 10 * time.Second
 
 // ServeHTTP implements http.Handler.
 func (d *Deepgram) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path != "/v1/listen" {
+	if r.URL.Path != "/v1/listen" && r.URL.Path != "/v2/listen" {
 		http.NotFound(w, r)
 		return
 	}
@@ -51,6 +55,10 @@ func (d *Deepgram) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	rate, _ := strconv.Atoi(r.URL.Query().Get("sample_rate"))
 	s.ear, s.mulaw = newToneEar(rate), r.URL.Query().Get("encoding") == "mulaw"
+	if r.URL.Path == "/v2/listen" {
+		s.serveFlux(r.URL.Query(), d.SelfHosted, d.Untimed)
+		return
+	}
 	l := &listening{recogniserSocket: s, silent: d.Silent}
 	endpointing, err := strconv.Atoi(r.URL.Query().Get("endpointing"))
 	if l.endpoint = float64(endpointing) / 1000; err != nil {
@@ -72,6 +80,10 @@ func (d *Deepgram) wrong(r *http.Request) string {
 		accepts = []string{"mulaw", "linear16"}
 	}
 	switch rate, err := strconv.Atoi(q.Get("sample_rate")); {
+	case strings.HasPrefix(q.Get("model"), "flux-") != (r.URL.Path == "/v2/listen"):
+		return "there is no such model here"
+	case r.URL.Path == "/v2/listen" && (q.Has("language") || q.Has("interim_results") || q.Has("endpointing")):
+		return "Failed to deserialize query parameters: unknown field"
 	case q.Get("model") == "":
 		return "there is no model"
 	case !slices.Contains(accepts, q.Get("encoding")):

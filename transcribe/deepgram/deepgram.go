@@ -61,7 +61,12 @@ func New(o Options) (*Engine, error) {
 }
 
 // Name implements transcribe.Engine.
-func (*Engine) Name() string { return "deepgram" }
+func (e *Engine) Name() string {
+	if e.flux() {
+		return "deepgram_flux"
+	}
+	return "deepgram"
+}
 
 // Local implements transcribe.Engine: Deepgram can be hosted on this machine.
 func (e *Engine) Local() bool { return remote.OnThisMachine(e.options.URL) }
@@ -74,7 +79,12 @@ func (e *Engine) Open(o transcribe.Options) (transcribe.Session, error) {
 	path, query := "v1/listen", e.live(o)
 	chunk, dialect := 40*time.Millisecond, func() remote.Dialect { return &live{coding: codingOf(o.Rate)} }
 	if e.flux() {
-		return nil, errors.New("deepgram: Flux models have an interface of their own")
+		var err error
+		if query, err = e.turns(o); err != nil {
+			return nil, err
+		}
+		path, chunk = "v2/listen", 80*time.Millisecond
+		dialect = func() remote.Dialect { return &flux{coding: codingOf(o.Rate), forces: hosted(e.options.URL)} }
 	}
 	address, err := remote.SocketURL(e.options.URL, path, query)
 	if err != nil {

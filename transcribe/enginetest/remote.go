@@ -32,6 +32,9 @@ type Remote struct {
 	Requests bool
 	// Untimed is set for an engine that does not say where the words are.
 	Untimed bool
+	// Undivided is set for one that neither says that nor can be told where a turn
+	// ends in speech that goes on: the words are there, in one turn or the other.
+	Undivided bool
 }
 
 // said is what is said to engines elsewhere, in the language of their fakes.
@@ -269,6 +272,12 @@ func (v Remote) goesOn(t *testing.T) {
 	d.Silence(300 * time.Millisecond)
 	d.Session.Finalize(d.At)
 	first, second := d.Final(), d.Final()
+	if v.Undivided {
+		if all := strings.TrimSpace(first.Text + " " + second.Text); all != said {
+			t.Errorf("heard %q and %q", first.Text, second.Text)
+		}
+		return
+	}
 	if first.Text != "alpha bravo charlie" || second.Text != "delta echo" {
 		t.Errorf("heard %q and %q", first.Text, second.Text)
 	}
@@ -405,6 +414,31 @@ func (v Remote) Loses(t *testing.T, rate int, f sim.RecogniserFaults, class tran
 	failure := &transcribe.Failure{}
 	errors.As(err, &failure)
 	return failure
+}
+
+// Hints says words, and after 400 ms more of them, and returns what the engine
+// makes of the turn in the second after that. It is called in a bubble.
+func (v Remote) Hints(t *testing.T, first, more string) (hints []transcribe.Hint) {
+	t.Helper()
+	l := v.connect(t, 8000, sim.RecogniserFaults{})
+	d := l.session(0)
+	d.Start()
+	d.Silence(400 * time.Millisecond)
+	d.Write(sim.SayTones(8000, first))
+	d.Silence(340 * time.Millisecond)
+	d.Write(sim.SayTones(8000, more))
+	d.Silence(time.Second)
+	synctest.Wait()
+	for {
+		select {
+		case e := <-d.Session.Events():
+			if e.Hint != transcribe.NoHint {
+				hints = append(hints, e.Hint)
+			}
+		default:
+			return hints
+		}
+	}
 }
 
 // lost says something to a session that will be lost, and returns how.

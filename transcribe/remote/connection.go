@@ -22,7 +22,7 @@ const (
 	writing      = "write"
 	byeWithin    = 250 * time.Millisecond
 	maxMessage   = 1 << 20
-	maxMalformed = 8
+	maxMalformed = 8 // in a row
 	idleLife     = 3 * time.Second
 	silenceSent  = 80 * time.Millisecond // to engines that know no other sign of life
 )
@@ -245,13 +245,14 @@ func (c *connection) take(data []byte) error {
 	if err != nil {
 		return c.own(err)
 	}
+	c.malformed = 0
 	c.waiting, c.fed = time.Time{}, c.ruler.seconds()
 	c.heard, c.solid = max(c.heard, report.Heard, report.Solid), max(c.solid, report.Solid)
 	fresh := report.Passage != nil && c.turns.put(report.Passage, &c.ruler)
 	if fresh || report.Hint != transcribe.NoHint {
 		c.partial(report.Hint)
 	}
-	return nil
+	return c.send(report.Reply)
 }
 
 // partial sends the open turn so far, if that is new and nothing better is due.

@@ -42,6 +42,7 @@ type Report struct {
 	// will change; neither goes back.
 	Heard, Solid float64
 	Hint         transcribe.Hint
+	Reply        Message // is sent in answer
 }
 
 // Passage is a stretch of what was recognised: it takes the place of what was
