@@ -55,12 +55,7 @@ type file struct {
 // the error wraps ErrUnsigned. ErrNotFound says that the call has no rows,
 // ErrTampered that they do not verify.
 func (l *Ledger) Export(ctx context.Context, call, dir, messages string) error {
-	b, err := l.bundle(ctx, call, messages)
-	if errors.Is(err, ErrUnsigned) && l.o.Sign != nil {
-		if _, err = l.sign(ctx); err == nil {
-			b, err = l.bundle(ctx, call, messages)
-		}
-	}
+	b, err := l.signed(ctx, call, messages)
 	if err == nil {
 		err = b.write(dir)
 	}
@@ -68,6 +63,32 @@ func (l *Ledger) Export(ctx context.Context, call, dir, messages string) error {
 		return fmt.Errorf("store: export ledger of call %s: %w", call, err)
 	}
 	return nil
+}
+
+// ExportTo is Export to a function, which is called with the path and the content of
+// each file.
+func (l *Ledger) ExportTo(ctx context.Context, call, messages string, add func(name string, body []byte) error) error {
+	b, err := l.signed(ctx, call, messages)
+	if err != nil {
+		return fmt.Errorf("store: export ledger of call %s: %w", call, err)
+	}
+	for _, f := range b.files {
+		if err := add(f.name, f.body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// signed gathers the files, once a checkpoint covers all rows of the call.
+func (l *Ledger) signed(ctx context.Context, call, messages string) (*bundle, error) {
+	b, err := l.bundle(ctx, call, messages)
+	if errors.Is(err, ErrUnsigned) && l.o.Sign != nil {
+		if _, err = l.sign(ctx); err == nil {
+			b, err = l.bundle(ctx, call, messages)
+		}
+	}
+	return b, err
 }
 
 // bundle gathers the files as the ledger stands at one moment.

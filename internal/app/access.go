@@ -38,6 +38,7 @@ const (
 	byLink     reader = "link"     // who has a signed link
 	byVisitor  reader = "visitor"  // whose own call it is, with their session token
 	byCLI      reader = "cli"      // a command on a machine that has keys
+	byExport   reader = "export"   // who has an export of the call made, for whom it is about
 )
 
 // access is somebody's reading of a part of a call. It names nobody.

@@ -160,7 +160,8 @@ func (a *App) operatorRoutes() map[string]http.Handler {
 		"GET /api/v1/retention":          http.HandlerFunc(a.showRetention),
 		"POST /api/v1/retention/sweeps":  http.HandlerFunc(a.sweep),
 
-		"GET /api/v1/storage": http.HandlerFunc(a.showStorage),
+		"POST /api/v1/exports": http.HandlerFunc(a.export),
+		"GET /api/v1/storage":  http.HandlerFunc(a.showStorage),
 
 		"POST /api/v1/session-tokens": http.HandlerFunc(a.sessionToken),
 	}
