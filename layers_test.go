@@ -46,12 +46,15 @@ var layers = map[string][]string{
 
 	"transcribe/spoken": {"transcribe", "media"},
 
-	"dialog":            {"media", "consent"},
-	"dialog/script":     {"media", "consent", "dialog", "dialog/tts"},
-	"dialog/llm":        {"media", "consent", "dialog", "dialog/tts"},
-	"dialog/llm/openai": {"media", "consent", "dialog", "dialog/llm"},
-	"dialog/tts":        {"media", "consent", "dialog"},
-	"dialog/tts/flite":  {"media", "consent", "dialog", "dialog/tts", "internal/models"},
+	"dialog":               {"media", "consent"},
+	"dialog/script":        {"media", "consent", "dialog", "dialog/tts"},
+	"dialog/llm":           {"media", "consent", "dialog", "dialog/tts"},
+	"dialog/llm/openai":    {"media", "consent", "dialog", "dialog/llm"},
+	"dialog/llm/anthropic": {"media", "consent", "dialog", "dialog/llm"},
+	"dialog/llm/chattest":  {"dialog/llm", "internal/sim"},
+	"dialog/tts":           {"media", "consent", "dialog"},
+	"dialog/tts/flite":     {"media", "consent", "dialog", "dialog/tts", "internal/models"},
+	"dialog/tts/piper":     {"media", "consent", "dialog", "dialog/tts", "internal/models", "internal/onnx"},
 
 	"seal":     {},
 	"seal/kms": {"seal"},
@@ -97,9 +100,11 @@ var testLayers = map[string][]string{
 	"dialog":               {"consent/gatetest", "dialog/..."},
 	"dialog/script":        {"consent/gatetest"},
 	"dialog/llm":           {"consent/gatetest", "dialog/llm/openai"},
-	"dialog/llm/openai":    {"consent/gatetest"},
+	"dialog/llm/openai":    {"consent/gatetest", "dialog/llm/chattest"},
+	"dialog/llm/anthropic": {"dialog/llm/chattest"},
 	"dialog/tts":           {"consent/gatetest"},
 	"dialog/tts/flite":     {"consent/gatetest", "internal/models/..."},
+	"dialog/tts/piper":     {"dialog/tts/flite", "transcribe/moonshine", "internal/models/..."},
 	"recorder":             {"consent/gatetest", "store"},
 	"store":                {"store/pgtest"},
 }
@@ -124,6 +129,7 @@ var homes = []struct{ prefix, home string }{
 	{"github.com/yalue/onnxruntime_go", "internal/onnx"},
 	{"github.com/tetratelabs/wazero", "dialog/tts/flite"},
 	{"github.com/openai/openai-go", "dialog/llm/openai"},
+	{"github.com/anthropics/", "dialog/llm/anthropic"},
 	{"github.com/spf13/cobra", "cmd/sidetone"},
 }
 

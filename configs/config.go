@@ -140,13 +140,14 @@ type Deepgram struct {
 	Train      bool   `yaml:"train"`    // let audio be kept to improve models
 }
 
-// LLM is an OpenAI-compatible chat endpoint.
+// LLM is a chat endpoint.
 type LLM struct {
-	BaseURL    string   `yaml:"base_url"`
-	APIKey     Secret   `yaml:"api_key"`
-	APIKeyFile string   `yaml:"api_key_file"`
-	Model      string   `yaml:"model"`
-	Timeout    Duration `yaml:"timeout"`
+	Engine     LLMEngine `yaml:"engine"`
+	BaseURL    string    `yaml:"base_url"`
+	APIKey     Secret    `yaml:"api_key"`
+	APIKeyFile string    `yaml:"api_key_file"`
+	Model      string    `yaml:"model"`
+	Timeout    Duration  `yaml:"timeout"`
 }
 
 // Recorder is the spool.
@@ -262,7 +263,7 @@ func Default() *Config {
 		Agents:  Agents{Dir: "configs/agents", Default: "interview"},
 		Consent: Consent{Floor: ModeNotice, Jurisdictions: "configs/consent/jurisdictions.yaml"},
 		Speech:  Speech{STT: STTMoonshine, TTS: TTSFlite, Voice: "rms", ModelsDir: "models", Deepgram: Deepgram{URL: "https://api.deepgram.com", Model: "nova-3"}},
-		LLM:     LLM{Timeout: Duration(20 * time.Second)},
+		LLM:     LLM{Engine: LLMOpenAI, Timeout: Duration(20 * time.Second)},
 		Recorder: Recorder{
 			SpoolMaxBytes: 10 << 30,
 			OnFull:        RefuseCalls,

@@ -111,6 +111,7 @@ type (
 	ConsentMode string // the least that callers are asked
 	STT         string // speech recognition
 	TTS         string // voice
+	LLMEngine   string // what a chat endpoint speaks
 	OnFull      string // what happens to new calls when the spool is full
 	Peers       string // which browsers' addresses are taken
 	SSE         string // how the object store is asked to encrypt
@@ -134,6 +135,9 @@ const (
 
 	TTSFlite TTS = "flite"
 
+	LLMOpenAI    LLMEngine = "openai" // chat completions, as many servers do
+	LLMAnthropic LLMEngine = "anthropic"
+
 	RefuseCalls OnFull = "refuse_calls"
 	Unrecorded  OnFull = "unrecorded"
 
@@ -156,7 +160,10 @@ func (ConsentMode) choices() []string {
 func (STT) choices() []string {
 	return []string{string(STTMoonshine), string(STTDeepgram), string(STTNone)}
 }
-func (TTS) choices() []string    { return []string{string(TTSFlite)} }
+func (TTS) choices() []string { return []string{string(TTSFlite)} }
+func (LLMEngine) choices() []string {
+	return []string{string(LLMOpenAI), string(LLMAnthropic)}
+}
 func (OnFull) choices() []string { return []string{string(RefuseCalls), string(Unrecorded)} }
 func (SSE) choices() []string    { return []string{string(SSENone), string(SSES3), string(SSEKMS)} }
 func (Peers) choices() []string {

@@ -69,8 +69,35 @@ type Delta struct {
 	Truncated bool // the answer ends here because it got too long
 }
 
-// Usage is what an answer has cost.
-type Usage struct{ Prompt, Completion int64 } // tokens
+// Usage is what a piece of an answer has cost, in tokens as the endpoint counts
+// them. What the pieces say adds up.
+type Usage struct {
+	Input   int64 // read afresh
+	Cached  int64 // read from a cache
+	Written int64 // read afresh, and put into the cache at a price of its own
+	Output  int64
+}
+
+// Tally makes pieces of what an endpoint says of a whole answer, once or often.
+type Tally struct{ told Usage }
+
+// Told returns what the endpoint has said so far.
+func (t *Tally) Told() Usage { return t.told }
+
+// Since takes the usage as it is now and returns what is new of it, nil when
+// nothing is.
+func (t *Tally) Since(now Usage) *Usage {
+	piece := Usage{
+		Input: max(0, now.Input-t.told.Input), Cached: max(0, now.Cached-t.told.Cached),
+		Written: max(0, now.Written-t.told.Written), Output: max(0, now.Output-t.told.Output),
+	}
+	if piece == (Usage{}) {
+		return nil
+	}
+	t.told.Input, t.told.Cached = t.told.Input+piece.Input, t.told.Cached+piece.Cached
+	t.told.Written, t.told.Output = t.told.Written+piece.Written, t.told.Output+piece.Output
+	return &piece
+}
 
 // ErrCut says that a stream ended before the answer did.
 var ErrCut = errors.New("llm: the answer was cut off")

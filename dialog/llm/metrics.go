@@ -30,7 +30,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sidetone_llm_tokens_total",
-			Help: "Tokens as the endpoint counts them, by kind: prompt or completion.",
+			Help: "Tokens as the endpoint counts them, by kind: input, cached (input from a cache), written (input put into it) or output.",
 		}, []string{"kind"}),
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sidetone_llm_tool_calls_total",
@@ -76,8 +76,9 @@ func (m *Metrics) firstToken(took time.Duration) {
 
 func (m *Metrics) used(u Usage) {
 	if m != nil {
-		m.tokens.WithLabelValues("prompt").Add(float64(max(0, u.Prompt)))
-		m.tokens.WithLabelValues("completion").Add(float64(max(0, u.Completion)))
+		for kind, n := range map[string]int64{"input": u.Input, "cached": u.Cached, "written": u.Written, "output": u.Output} {
+			m.tokens.WithLabelValues(kind).Add(float64(max(0, n)))
+		}
 	}
 }
 

@@ -474,15 +474,15 @@ func TestGreetingNeedsNoModel(t *testing.T) {
 
 func TestUsageIsCounted(t *testing.T) {
 	m := NewMetrics(prometheus.NewPedanticRegistry())
-	f := &fake{answers: [][]step{append(says("Ok."), step{usage: &Usage{Prompt: 120, Completion: -3}}, calling("rm", ""))}}
+	f := &fake{answers: [][]step{append(says("Ok."), step{usage: &Usage{Input: 120, Output: -3}}, calling("rm", ""))}}
 	if _, err := collect(t.Context(), New(Options{Chat: f, Agent: support, Metrics: m}), dialog.Input{Kind: dialog.Opening}); err != nil {
 		t.Fatal(err)
 	}
-	if n := testutil.ToFloat64(m.tokens.WithLabelValues("prompt")); n != 120 {
+	if n := testutil.ToFloat64(m.tokens.WithLabelValues("input")); n != 120 {
 		t.Errorf("%v prompt tokens", n)
 	}
-	if n := testutil.ToFloat64(m.tokens.WithLabelValues("completion")); n != 0 {
-		t.Errorf("%v completion tokens", n)
+	if n := testutil.ToFloat64(m.tokens.WithLabelValues("output")); n != 0 {
+		t.Errorf("%v output tokens", n)
 	}
 	if n := testutil.ToFloat64(m.requests.WithLabelValues("ok")); n != 1 {
 		t.Errorf("%v requests", n)

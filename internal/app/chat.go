@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"time"
 
+	"sidetone/configs"
 	"sidetone/dialog"
 	"sidetone/dialog/llm"
+	"sidetone/dialog/llm/anthropic"
 	"sidetone/dialog/llm/openai"
 	"sidetone/dialog/script"
 )
@@ -25,10 +27,18 @@ func (a *App) openChat(context.Context, Options) error {
 	if c.BaseURL == "" {
 		return nil
 	}
-	client, err := openai.New(openai.Options{BaseURL: c.BaseURL, APIKey: string(c.APIKey), Model: c.Model})
+	chat, err := newChat(c)
 	if err != nil {
 		return fmt.Errorf("llm: %w", err)
 	}
-	a.chat, a.chatMetrics = client, llm.NewMetrics(a.registry)
+	a.chat, a.chatMetrics = chat, llm.NewMetrics(a.registry)
 	return nil
+}
+
+// newChat returns the client of an endpoint.
+func newChat(c configs.LLM) (llm.Chat, error) {
+	if c.Engine == configs.LLMAnthropic {
+		return anthropic.New(anthropic.Options{BaseURL: c.BaseURL, APIKey: c.APIKey.Reveal(), Model: c.Model})
+	}
+	return openai.New(openai.Options{BaseURL: c.BaseURL, APIKey: c.APIKey.Reveal(), Model: c.Model})
 }

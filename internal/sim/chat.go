@@ -3,6 +3,7 @@ package sim
 import (
 	"crypto/subtle"
 	"encoding/json"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -16,7 +17,8 @@ const maxChatRequest = 4 << 20
 
 // ChatOptions describe a ChatServer.
 type ChatOptions struct {
-	// APIKey, if set, is demanded as the bearer token.
+	// APIKey, if set, is demanded: as the bearer token, or as x-api-key of the
+	// Messages API.
 	APIKey string
 	// Reply decides what each request gets; see Replies.
 	Reply func(ChatRequest) ChatReply
@@ -34,11 +36,24 @@ type ChatReply struct {
 
 	Status     int           // an error status such as 429 or 500 instead of a stream
 	RetryAfter time.Duration // its Retry-After header, in seconds
+	Location   string        // of a redirect
+	Echo       bool          // the error repeats the key and the words of the request
 
-	CutAfter       int  // after that many fragments the connection breaks
-	GarbageAfter   int  // after that many fragments comes an event that is not JSON
-	Endless        bool // the fragments are repeated until the client goes away
+	Silent       bool // the request is taken, and nothing ever comes
+	CutAfter     int  // after that many fragments the connection breaks
+	CutInEvent   bool // and half of the next one was sent
+	StallAfter   int  // after that many fragments nothing comes any more
+	GarbageAfter int  // after that many fragments comes an event that is not JSON
+	ErrorAfter   int  // after that many fragments comes the API's own error event
+	Endless      bool // the fragments are repeated until the client goes away
+	Huge         bool // one event of 100 MB
+	Unknown      bool // events and fields that are not documented
+
+	Cached int // of the prompt's tokens came from a cache
+
 	WholeToolCalls bool // each tool call comes in one chunk, as some local servers send it
+	NoIndex, NoID  bool // of tool calls, as with other local servers
+	StopAfterTools bool // the reason for the end is stop, in spite of the calls
 	NoDone         bool // the stream ends without [DONE]
 }
 
@@ -54,6 +69,9 @@ type ChatRequest struct {
 	StreamOptions struct {
 		IncludeUsage bool `json:"include_usage"`
 	} `json:"stream_options"`
+
+	Path string          `json:"-"`
+	Body json.RawMessage `json:"-"` // as it came
 }
 
 // ChatMessage is one message of a request.
@@ -61,13 +79,16 @@ type ChatMessage struct {
 	Role       string      `json:"role"`
 	Content    ChatContent `json:"content"`
 	ToolCallID string      `json:"tool_call_id"`
-	ToolCalls  []struct {
-		ID       string `json:"id"`
-		Function struct {
-			Name      string `json:"name"`
-			Arguments string `json:"arguments"`
-		} `json:"function"`
-	} `json:"tool_calls"`
+	ToolCalls  []chatCall  `json:"tool_calls"`
+}
+
+// chatCall is a call that an earlier answer made.
+type chatCall struct {
+	ID       string `json:"id"`
+	Function struct {
+		Name      string `json:"name"`
+		Arguments string `json:"arguments"`
+	} `json:"function"`
 }
 
 // ChatContent is the text of a message, which comes as a string, as a list of
@@ -100,8 +121,9 @@ func Replies(replies ...ChatReply) func(ChatRequest) ChatReply {
 	}
 }
 
-// ChatServer is an OpenAI-compatible chat endpoint: POST /v1/chat/completions,
-// streamed or whole. It is an http.Handler; its goroutines are the server's.
+// ChatServer is a chat endpoint of two kinds, as some local servers are: OpenAI's
+// POST /v1/chat/completions, streamed or whole, and the stream of Anthropic's POST
+// /v1/messages. It is an http.Handler; its goroutines are the server's.
 type ChatServer struct {
 	opts ChatOptions
 
@@ -129,26 +151,29 @@ func (s *ChatServer) Abandoned() int {
 
 // ServeHTTP implements http.Handler.
 func (s *ChatServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	kind, ok := chatKinds[r.URL.Path]
 	switch {
-	case r.URL.Path != "/v1/chat/completions":
-		chatError(w, http.StatusNotFound, "invalid_request_error", "unknown_url", "Unknown request URL: "+r.URL.Path)
+	case !ok:
+		openAIChat.refuse(w, http.StatusNotFound, "Unknown request URL: "+r.URL.Path)
 		return
 	case r.Method != http.MethodPost:
-		chatError(w, http.StatusMethodNotAllowed, "invalid_request_error", "method_not_supported", "Not allowed to "+r.Method)
+		kind.refuse(w, http.StatusMethodNotAllowed, "Not allowed to "+r.Method)
 		return
-	case s.opts.APIKey != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte("Bearer "+s.opts.APIKey)) == 0:
-		chatError(w, http.StatusUnauthorized, "invalid_request_error", "invalid_api_key", "Incorrect API key provided")
-		return
-	}
-	var req ChatRequest
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxChatRequest)).Decode(&req); err != nil {
-		chatError(w, http.StatusBadRequest, "invalid_request_error", "", "We could not parse the JSON body of your request")
+	case s.opts.APIKey != "" && subtle.ConstantTimeCompare([]byte(kind.key(r.Header)), []byte(s.opts.APIKey)) == 0:
+		kind.refuse(w, http.StatusUnauthorized, "Incorrect API key provided: "+kind.key(r.Header))
 		return
 	}
-	if req.Model == "" || len(req.Messages) == 0 {
-		chatError(w, http.StatusBadRequest, "invalid_request_error", "missing_required_parameter", "you must provide a model and messages")
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxChatRequest))
+	if err != nil {
+		kind.refuse(w, http.StatusRequestEntityTooLarge, "The request is too large")
 		return
 	}
+	req, err := kind.parse(body, r.Header)
+	if err != nil {
+		kind.refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	req.Path, req.Body = r.URL.Path, body
 	s.mu.Lock()
 	s.requests = append(s.requests, req)
 	s.mu.Unlock()
@@ -162,10 +187,17 @@ func (s *ChatServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if reply.RetryAfter > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int(reply.RetryAfter/time.Second)))
 		}
-		chatError(w, reply.Status, "server_error", "", http.StatusText(reply.Status))
+		if reply.Location != "" {
+			w.Header().Set("Location", reply.Location)
+		}
+		text := http.StatusText(reply.Status)
+		if reply.Echo {
+			text += ": " + kind.key(r.Header) + " said " + string(body)
+		}
+		kind.refuse(w, reply.Status, text)
 	case req.Stream:
-		stream := newChatStream(w, r, req)
-		if !stream.run(reply) {
+		stream := chatStream{w: w, r: r, req: req, alive: true}
+		if !stream.run(reply, kind.wire(&stream)) {
 			s.mu.Lock()
 			s.abandoned++
 			s.mu.Unlock()
@@ -173,17 +205,4 @@ func (s *ChatServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		writeCompletion(w, req, reply)
 	}
-}
-
-// chatError answers as the API's error object does.
-func chatError(w http.ResponseWriter, status int, kind, code, message string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	var coded any
-	if code != "" {
-		coded = code
-	}
-	json.NewEncoder(w).Encode(map[string]any{
-		"error": map[string]any{"message": message, "type": kind, "param": nil, "code": coded},
-	})
 }

@@ -8,31 +8,63 @@ import (
 	"time"
 )
 
-// chatStream writes one reply as server-sent events: "data: " and a chunk, to
-// "data: [DONE]". Source: OpenAI API reference, "Streaming chat completions".
+// chatKind is how an endpoint's API differs from others.
+type chatKind struct {
+	key    func(http.Header) string
+	parse  func(body []byte, h http.Header) (ChatRequest, error)
+	refuse func(w http.ResponseWriter, status int, message string)
+	wire   func(*chatStream) chatWire
+}
+
+// chatKinds are the APIs by path.
+var chatKinds = map[string]*chatKind{"/v1/chat/completions": &openAIChat, "/v1/messages": &anthropicChat}
+
+// chatWire writes the events of one answer.
+type chatWire interface {
+	begin(ChatReply)
+	text(token string)
+	call(index int, call ChatToolCall, reply ChatReply) // in fragments
+	broken() (name, data string)                        // an event that is not JSON
+	failed()                                            // the API's own error event
+	unknown()                                           // what is not documented
+	end(ChatReply)
+}
+
+// chatStream sends one reply as server-sent events, each when its time has come
+// and with the faults that are due.
 type chatStream struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	req   ChatRequest
-	id    string
-	now   int64
+	reply ChatReply
+	wire  chatWire
 	sent  int // fragments
 	alive bool
-}
-
-func newChatStream(w http.ResponseWriter, r *http.Request, req ChatRequest) *chatStream {
-	return &chatStream{w: w, r: r, req: req, id: newSID("chatcmpl-"), now: time.Now().Unix(), alive: true}
+	over  bool // by a fault
 }
 
 // run streams the reply. It reports whether the client stayed to its end.
-func (s *chatStream) run(reply ChatReply) (stayed bool) {
+func (s *chatStream) run(reply ChatReply, wire chatWire) (stayed bool) {
+	s.reply, s.wire = reply, wire
+	if reply.Silent {
+		<-s.r.Context().Done()
+		return false
+	}
 	s.w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	s.w.Header().Set("Cache-Control", "no-cache")
 	s.wait(reply.FirstToken)
-	s.delta(map[string]any{"role": "assistant", "content": "", "refusal": nil}, nil)
+	if reply.Huge {
+		s.write("data: " + `{"type":"content_block_delta","choices":[{"delta":{"content":"`)
+		for range 100 {
+			s.write(strings.Repeat("x", 1<<20))
+		}
+		s.write(`"}}]}` + "\n\n")
+		return s.alive
+	}
+	wire.begin(reply)
 	for {
 		for _, token := range reply.Tokens {
-			s.fragment(reply, map[string]any{"content": token})
+			s.fragment(func() { wire.text(token) })
 		}
 		if !reply.Endless || !s.alive {
 			break
@@ -44,39 +76,42 @@ func (s *chatStream) run(reply ChatReply) (stayed bool) {
 		}
 	}
 	for i, call := range reply.ToolCalls {
-		for _, part := range toolCallParts(i, call, reply.WholeToolCalls) {
-			s.fragment(reply, map[string]any{"tool_calls": []any{part}})
-		}
+		wire.call(i, call, reply)
 	}
-	finish := "stop"
-	if len(reply.ToolCalls) > 0 {
-		finish = "tool_calls"
-	}
-	s.delta(map[string]any{}, finish)
-	if s.req.StreamOptions.IncludeUsage {
-		s.chunk([]any{}, usageOf(s.req, reply))
-	}
-	if !reply.NoDone {
-		s.event("[DONE]")
+	if !s.over {
+		wire.end(reply)
 	}
 	return s.alive
 }
 
 // fragment sends one fragment when its time has come, with the faults that are
 // due after it.
-func (s *chatStream) fragment(reply ChatReply, delta map[string]any) {
+func (s *chatStream) fragment(send func()) {
 	if s.sent > 0 {
-		s.wait(reply.BetweenTokens)
+		s.wait(s.reply.BetweenTokens)
 	}
-	if !s.alive {
+	if !s.alive || s.over {
 		return
 	}
-	s.delta(delta, nil)
-	s.sent++
-	if s.sent == reply.GarbageAfter {
-		s.event(`{"id":"` + s.id + `","choices":[{"delta":{"con`)
+	if s.reply.Unknown {
+		s.wire.unknown()
 	}
-	if s.sent == reply.CutAfter {
+	send()
+	s.sent++
+	switch s.sent {
+	case s.reply.GarbageAfter:
+		s.event(s.wire.broken())
+	case s.reply.ErrorAfter:
+		s.wire.failed()
+		s.over = true
+	case s.reply.StallAfter:
+		<-s.r.Context().Done()
+		s.alive = false
+	case s.reply.CutAfter:
+		if s.reply.CutInEvent {
+			_, data := s.wire.broken()
+			s.write("data: " + data)
+		}
 		panic(http.ErrAbortHandler) // net/http's way to break a connection
 	}
 }
@@ -86,81 +121,40 @@ func (s *chatStream) wait(d time.Duration) {
 	s.alive = s.alive && sleepUntil(s.r.Context(), time.Now().Add(d))
 }
 
-func (s *chatStream) delta(delta map[string]any, finish any) {
-	s.chunk([]any{map[string]any{"index": 0, "delta": delta, "logprobs": nil, "finish_reason": finish}}, nil)
+// event sends one event; name may be empty.
+func (s *chatStream) event(name, data string) {
+	if name != "" {
+		name = "event: " + name + "\n"
+	}
+	s.write(name + "data: " + data + "\n\n")
 }
 
-// chunk sends one chunk. With include_usage every chunk has the key usage; the
-// last one alone has a value, and no choices.
-func (s *chatStream) chunk(choices []any, usage any) {
-	chunk := map[string]any{
-		"id": s.id, "object": "chat.completion.chunk", "created": s.now, "model": s.req.Model,
-		"system_fingerprint": nil, "choices": choices,
-	}
-	if s.req.StreamOptions.IncludeUsage {
-		chunk["usage"] = usage
-	}
-	s.event(mustJSON(chunk))
-}
-
-func (s *chatStream) event(data string) {
-	if !s.alive {
+func (s *chatStream) write(text string) {
+	if !s.alive || s.over {
 		return
 	}
-	_, err := io.WriteString(s.w, "data: "+data+"\n\n")
+	_, err := io.WriteString(s.w, text)
 	if err == nil {
 		err = http.NewResponseController(s.w).Flush()
 	}
 	s.alive = err == nil
 }
 
-// toolCallParts splits a call as the API does: id and name in the first part,
-// then the arguments in fragments.
-func toolCallParts(index int, call ChatToolCall, whole bool) []any {
-	function := func(name, arguments string) map[string]any {
-		return map[string]any{"name": name, "arguments": arguments}
-	}
-	first := map[string]any{"index": index, "id": call.ID, "type": "function", "function": function(call.Name, "")}
-	if whole {
-		first["function"] = function(call.Name, call.Arguments)
-		return []any{first}
-	}
-	parts := []any{first}
-	for rest := call.Arguments; rest != ""; {
+// parts splits the arguments of a call into fragments.
+func parts(arguments string) (out []string) {
+	for rest := arguments; rest != ""; {
 		n := min(5, len(rest))
-		parts = append(parts, map[string]any{"index": index, "function": map[string]any{"arguments": rest[:n]}})
-		rest = rest[n:]
+		out, rest = append(out, rest[:n]), rest[n:]
 	}
-	return parts
+	return out
 }
 
-// writeCompletion answers a request that does not stream.
-func writeCompletion(w http.ResponseWriter, req ChatRequest, reply ChatReply) {
-	message := map[string]any{"role": "assistant", "content": strings.Join(reply.Tokens, ""), "refusal": nil}
-	finish := "stop"
-	if len(reply.ToolCalls) > 0 {
-		calls := make([]any, len(reply.ToolCalls))
-		for i, c := range reply.ToolCalls {
-			calls[i] = map[string]any{"id": c.ID, "type": "function", "function": map[string]any{"name": c.Name, "arguments": c.Arguments}}
-		}
-		message["tool_calls"], finish = calls, "tool_calls"
-	}
-	w.Header().Set("Content-Type", "application/json")
-	io.WriteString(w, mustJSON(map[string]any{
-		"id": newSID("chatcmpl-"), "object": "chat.completion", "created": time.Now().Unix(), "model": req.Model,
-		"choices": []any{map[string]any{"index": 0, "message": message, "logprobs": nil, "finish_reason": finish}},
-		"usage":   usageOf(req, reply),
-	}))
-}
-
-// usageOf counts a fragment or a word of the prompt as a token.
-func usageOf(req ChatRequest, reply ChatReply) map[string]any {
-	prompt := 0
+// promptTokens counts a word of the prompt as a token.
+func promptTokens(req ChatRequest) (n int) {
 	for _, m := range req.Messages {
-		prompt += len(strings.Fields(string(m.Content)))
+		n += len(strings.Fields(string(m.Content)))
 	}
-	completion := len(reply.Tokens)
-	return map[string]any{"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+	return n
 }
 
 // tokensOf splits text before each space, as tokenisers do.

@@ -2,7 +2,6 @@ package openai
 
 import (
 	"encoding/json"
-	"strconv"
 
 	"github.com/openai/openai-go/v3"
 
@@ -22,6 +21,7 @@ type calls struct {
 	name  string
 	args  []byte
 	count int
+	usage llm.Tally // some tell it in each chunk
 }
 
 // content is what a chunk holds.
@@ -36,7 +36,8 @@ type content struct {
 func (c *calls) read(chunk openai.ChatCompletionChunk) (content, string) {
 	var out content
 	if u := chunk.Usage; chunk.JSON.Usage.Valid() {
-		out.usage = &llm.Usage{Prompt: u.PromptTokens, Completion: u.CompletionTokens}
+		cached := max(0, min(u.PromptTokensDetails.CachedTokens, u.PromptTokens))
+		out.usage = c.usage.Since(llm.Usage{Input: u.PromptTokens - cached, Cached: cached, Output: u.CompletionTokens})
 	}
 	if len(chunk.Choices) == 0 { // the chunk that carries the usage
 		return out, ""
@@ -85,8 +86,8 @@ func (c *calls) flush() (llm.Call, bool) {
 	}
 	call := llm.Call{ID: c.id, Name: c.name, Arguments: c.args}
 	if call.ID == "" {
-		call.ID = "call_" + strconv.Itoa(c.count)
+		call.ID = llm.CallID(c.count)
 	}
-	*c = calls{count: c.count}
+	*c = calls{count: c.count, usage: c.usage}
 	return call, true
 }

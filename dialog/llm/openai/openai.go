@@ -15,9 +15,6 @@ import (
 	"io"
 	"iter"
 	"net/http"
-	"net/url"
-	"strconv"
-	"time"
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
@@ -26,9 +23,6 @@ import (
 
 	"sidetone/dialog/llm"
 )
-
-// maxBody bounds one answer on the wire, far above the longest that is spoken.
-const maxBody = 4 << 20
 
 // Options says where the endpoint is.
 type Options struct {
@@ -49,15 +43,14 @@ var _ llm.Chat = (*Client)(nil)
 
 // New returns a client. It fails for a BaseURL that is not absolute.
 func New(o Options) (*Client, error) {
-	u, err := url.Parse(o.BaseURL)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("openai: base URL must be an absolute http or https URL")
+	u, err := llm.BaseURL(o.BaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("openai: %w", err)
 	}
 	options := []option.RequestOption{
 		option.WithBaseURL(o.BaseURL),
-		option.WithHTTPClient(cmp.Or(o.HTTP, http.DefaultClient)),
+		option.WithHTTPClient(llm.HTTPClient(o.HTTP)),
 		option.WithMaxRetries(0), // the replier knows how long the caller may wait
-		option.WithMiddleware(bounded),
 	}
 	if o.APIKey != "" {
 		options = append(options, option.WithAPIKey(o.APIKey))
@@ -67,18 +60,6 @@ func New(o Options) (*Client, error) {
 		hosted: u.Hostname() == "api.openai.com",
 		chat:   openai.NewChatCompletionService(options...),
 	}, nil
-}
-
-// bounded cuts an answer that does not end.
-func bounded(r *http.Request, next option.MiddlewareNext) (*http.Response, error) {
-	response, err := next(r)
-	if err == nil && response.Body != nil {
-		response.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(response.Body, maxBody), response.Body}
-	}
-	return response, err
 }
 
 // Stream implements llm.Chat.
@@ -167,43 +148,12 @@ func message(m llm.Message) openai.ChatCompletionMessageParamUnion {
 	return openai.UserMessage(m.Text)
 }
 
-// Why a stream broke, in place of the SDK's errors, which may quote it.
-var (
-	errRefused = errors.New("refused by the endpoint")
-	errStream  = errors.New("the endpoint reported an error or sent what is no chat stream")
-)
-
 // failure translates the SDK's errors.
 func failure(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
 	const op = "stream chat completion"
 	var api *openai.Error
-	var network *url.Error
-	switch {
-	case errors.As(err, &api):
-		return &llm.VendorError{
-			Op: op, Status: api.StatusCode, Err: errRefused,
-			Retryable:  api.StatusCode == http.StatusTooManyRequests || api.StatusCode >= 500,
-			RetryAfter: retryAfter(api.Response),
-		}
-	case errors.As(err, &network):
-		return &llm.VendorError{Op: op, Retryable: true, Err: network.Err}
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return llm.ErrCut
+	if errors.As(err, &api) && context.Cause(ctx) == nil && api.Response != nil {
+		return llm.Refusal(op, api.StatusCode, api.Response.Header)
 	}
-	return &llm.VendorError{Op: op, Err: errStream}
-}
-
-// retryAfter reads the header of RFC 9110, section 10.2.3, in seconds.
-func retryAfter(r *http.Response) time.Duration {
-	if r == nil {
-		return 0
-	}
-	seconds, err := strconv.Atoi(r.Header.Get("Retry-After"))
-	if err != nil || seconds < 0 {
-		return 0
-	}
-	return time.Duration(seconds) * time.Second
+	return llm.Failure(ctx, op, err)
 }

@@ -119,12 +119,12 @@ func TestStream(t *testing.T) {
 		"cut":                     {text("Hel"), "Hel", nil, llm.ErrCut},
 		"cut in a call":           {text("Hi.") + tool(`{"index":0,"id":"1","function":{"name":"a","arguments":"{\"ke"}}`), "Hi.", nil, llm.ErrCut},
 		"cut in a chunk":          {text("Hi.") + `data: {"choices":[{"del`, "Hi.", nil, llm.ErrCut},
-		"error in the stream":     {text("Hi.") + `data: {"error":{"message":"Hi. is what the caller said"}}` + "\n\n", "Hi.", nil, errStream},
-		"not JSON":                {"data: <html>\n\n", "", nil, errStream},
-		"other JSON":              {"data: [1,2]\n\n" + `data: {"choices":{"a":1}}` + "\n\n", "", nil, errStream},
+		"error in the stream":     {text("Hi.") + `data: {"error":{"message":"Hi. is what the caller said"}}` + "\n\n", "Hi.", nil, llm.ErrStream},
+		"not JSON":                {"data: <html>\n\n", "", nil, llm.ErrStream},
+		"other JSON":              {"data: [1,2]\n\n" + `data: {"choices":{"a":1}}` + "\n\n", "", nil, llm.ErrStream},
 		"a web page":              {"<html><body>Hello</body></html>", "", nil, llm.ErrCut},
 		"empty":                   {"", "", nil, llm.ErrCut},
-		"a line without end":      {"data: " + strings.Repeat("x", maxBody+1), "", nil, llm.ErrCut},
+		"a line without end":      {"data: " + strings.Repeat("x", 5<<20), "", nil, llm.ErrCut},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := ask(t.Context(), serve(t, streaming(c.body)), hello)
@@ -149,7 +149,7 @@ func TestStream(t *testing.T) {
 			if a.err != nil && strings.Contains(a.err.Error(), "Hi.") {
 				t.Errorf("the error quotes the call: %v", a.err)
 			}
-			if strings.Contains(c.body, "usage") && (a.usage == nil || *a.usage != llm.Usage{Prompt: 11, Completion: 7}) {
+			if strings.Contains(c.body, "usage") && (a.usage == nil || *a.usage != llm.Usage{Input: 11, Output: 7}) {
 				t.Errorf("usage %v", a.usage)
 			}
 		})
