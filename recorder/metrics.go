@@ -102,7 +102,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 				func(s *Spool) float64 { return float64(s.Bytes()) }),
 			m.gauge("sidetone_spool_max_bytes", "Size of all takes on the spool above which no take begins.",
 				func(s *Spool) float64 { return float64(s.maxBytes) }),
-			m.shut(shutSpool), m.shut(shutDisk), m.shut(shutUnsynced),
+			m.shut(shutSpool), m.shut(shutDisk), m.shut(shutUnsynced), m.takesOf("uploading"), m.takesOf("failed"),
 			m.gauge("sidetone_spool_oldest_seconds", "How long the oldest sealed object has been waiting for its upload.",
 				func(s *Spool) float64 { return s.Oldest().Seconds() }),
 			m.gauge("sidetone_spool_doomed_takes", "Takes of which something is left to be destroyed.",
@@ -124,6 +124,22 @@ func (m *Metrics) shut(reason string) prometheus.Collector {
 			return 1
 		}
 		return 0
+	})
+}
+
+// takesOf shows how many takes are in a state.
+func (m *Metrics) takesOf(state string) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "sidetone_spool_takes", Help: "Takes on the spool, by what becomes of them.",
+		ConstLabels: prometheus.Labels{"state": state}}, func() float64 {
+		s := m.spool.Load()
+		if s == nil {
+			return 0
+		}
+		waiting, failed := s.uploads.takes()
+		if state == "failed" {
+			return float64(failed)
+		}
+		return float64(waiting)
 	})
 }
 

@@ -332,3 +332,15 @@ func (u *uploads) oldest() (age time.Duration) {
 	}
 	return age
 }
+
+// takes returns how many takes have something that waits, and how many have failed.
+func (u *uploads) takes() (waiting, failed int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, o := range u.boxes {
+		if o.failed {
+			failed++
+		}
+	}
+	return len(u.waiting), failed
+}

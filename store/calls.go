@@ -81,12 +81,14 @@ func (d *DB) InsertCall(ctx context.Context, c Call) error {
 	return nil
 }
 
-// FinishCall notes how a call ended. A call ends once: on a call that has ended
+// FinishCall notes how a call ended; a recording that was under way is on its way to
+// the object store then. A call ends once: on a call that has ended
 // it changes nothing and returns ErrConflict.
 func (d *DB) FinishCall(ctx context.Context, id string, e End) error {
 	return d.updateAfter(ctx, id, "finish call", noteEnded(e, "id", id), `
 		update calls set ended_at = $2, duration_ms = $3, outcome = case when recording = 'erased' then null else $4 end,
-			reason = case when recording = 'erased' then null else $5 end
+			reason = case when recording = 'erased' then null else $5 end,
+			recording = case when recording = 'recording' then 'uploading' else recording end
 		where id = $1 and ended_at is null`, id, e.At.UnixMilli(), e.Duration.Milliseconds(), e.Outcome, e.Reason)
 }
 
@@ -95,7 +97,8 @@ func (d *DB) FinishCall(ctx context.Context, id string, e End) error {
 // no call of the node can be live.
 func (d *DB) EndLive(ctx context.Context, node string, e End) (int, error) {
 	done, err := d.sql.execAfter(ctx, noteEnded(e, "node", "", node), `
-		update calls set ended_at = $1, outcome = $2, reason = $3 where ended_at is null and node in ('', $4)`,
+		update calls set ended_at = $1, outcome = $2, reason = $3, recording = case when recording = 'recording' then 'uploading' else recording end
+		where ended_at is null and node in ('', $4)`,
 		e.At.UnixMilli(), e.Outcome, e.Reason, node)
 	if err != nil {
 		return 0, fmt.Errorf("store: end live calls: %w", err)
@@ -121,6 +124,15 @@ func (d *DB) SetRecording(ctx context.Context, id, state string, takes int) erro
 		update calls set recording = case when recording = 'erased' then recording else $2 end,
 			takes = case when takes > $3 then takes else $3 end
 		where id = $1`, id, state, takes)
+}
+
+// SettleRecording notes what has become of a call's recording, of which so many takes
+// have begun. ErrConflict says that another has begun since, or that the recording is
+// one of which nothing is to be told any more: destroyed, expired, erased.
+func (d *DB) SettleRecording(ctx context.Context, id, state string, takes int) error {
+	return d.update(ctx, id, "settle recording of", `
+		update calls set recording = $2, takes = $3
+		where id = $1 and takes <= $3 and recording in ('none', 'recording', 'uploading', 'stored', 'incomplete', 'failed')`, id, state, takes)
 }
 
 // SetSubject notes the random id of a call's caller; empty erases it.

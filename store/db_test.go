@@ -90,6 +90,53 @@ func testTakesNeverGoDown(t *testing.T, location string) {
 	}
 }
 
+// A recording that is under way when its call ends, or its gateway dies, is on its way
+// then; what has become of it is noted unless there is more of it, or it is to go.
+func TestRecordingsSettle(t *testing.T) { onEachEngine(t, testRecordingsSettle) }
+
+func testRecordingsSettle(t *testing.T, location string) {
+	d, ctx := openDB(t, location), t.Context()
+	for id, state := range map[string]string{"live": "recording", "dies": "recording", "early": "stored", "never": "none", "gone": "destroyed"} {
+		if err := errors.Join(d.InsertCall(ctx, Call{ID: id, Started: began, Node: "n"}), d.SetRecording(ctx, id, state, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []string{"live", "early", "never", "gone"} {
+		if err := d.FinishCall(ctx, id, End{At: began}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := d.EndLive(ctx, "n", End{At: began}); err != nil || n != 1 {
+		t.Errorf("%d, %v", n, err)
+	}
+	for _, step := range []struct {
+		id, state string
+		takes     int
+		want      string
+		err       error
+	}{
+		{"live", "", 0, "uploading", nil}, {"dies", "", 0, "uploading", nil}, {"early", "", 0, "stored", nil}, {"never", "", 0, "none", nil},
+		{"gone", "", 0, "destroyed", nil},
+		{"live", "stored", 1, "stored", nil}, {"dies", "incomplete", 2, "incomplete", nil}, {"dies", "stored", 1, "incomplete", ErrConflict},
+		{"gone", "stored", 1, "destroyed", ErrConflict}, {"nobody", "stored", 1, "", ErrNotFound},
+	} {
+		if step.state != "" {
+			if err := d.SettleRecording(ctx, step.id, step.state, step.takes); !errors.Is(err, step.err) || step.err == nil && err != nil {
+				t.Errorf("%+v: %v", step, err)
+			}
+		}
+		if c, err := d.Call(ctx, step.id); step.want != "" && (err != nil || c.Recording != step.want) {
+			t.Errorf("%+v: %s, %v", step, c.Recording, err)
+		}
+	}
+	if err := errors.Join(d.RequestDeletion(ctx, "live", "t2"), d.RequestDeletion(ctx, "live", "t1"), d.FinishDeletion(ctx, "live", "t1")); err != nil {
+		t.Fatal(err)
+	}
+	if takes, err := d.Deleted(ctx, "live"); err != nil || !slices.Equal(takes, []string{"t1", "t2"}) {
+		t.Errorf("%q, %v", takes, err)
+	}
+}
+
 // A node that starts ends what it left behind, and no other node's calls.
 func TestEndLive(t *testing.T) { onEachEngine(t, testEndLive) }
 

@@ -44,6 +44,27 @@ func (d *DB) FinishDeletion(ctx context.Context, call, take string) error {
 	return nil
 }
 
+// Deleted returns which takes of a call somebody wished destroyed, done or not; an
+// empty one is all of the call.
+func (d *DB) Deleted(ctx context.Context, call string) (takes []string, err error) {
+	rows, err := d.sql.QueryContext(ctx, `select take from deletions where call = $1 order by take`, call)
+	if err != nil {
+		return nil, fmt.Errorf("store: deletions of %s: %w", call, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var take string
+		if err := rows.Scan(&take); err != nil {
+			return nil, fmt.Errorf("store: deletions of %s: %w", call, err)
+		}
+		takes = append(takes, take)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("store: deletions of %s: %w", call, err)
+	}
+	return takes, nil
+}
+
 // PendingDeletions returns the wishes that wait, oldest first.
 func (d *DB) PendingDeletions(ctx context.Context) ([]Deletion, error) {
 	rows, err := d.sql.QueryContext(ctx, `

@@ -19,7 +19,7 @@ func callsCommand(g *global) *cobra.Command {
 	list.Flags().StringVar(&query.Agent, "agent", "", "only calls of this agent")
 	list.Flags().StringVar(&query.Outcome, "outcome", "", "only calls with this outcome")
 	list.Flags().StringVar(&query.Consent, "consent", "", "only calls with this consent")
-	list.Flags().StringVar(&query.Recording, "recording", "", "only calls whose recording is in this state")
+	list.Flags().StringVar(&query.Recording, "recording", "", "only calls whose recording is in this state: none, recording, uploading, stored, incomplete, failed, held, destroyed, expired or erased")
 	list.Flags().StringVar(&query.Caller, "caller", "", "only calls from this number, such as +12125550123")
 	list.Flags().StringVar(&query.From, "from", "", "only calls that began at this time or later: 2026-11-22, or with a time as 2026-11-22T09:00:00Z")
 	list.Flags().StringVar(&query.To, "to", "", "only calls that began before this time")

@@ -93,7 +93,7 @@ func TestTriedConsent(t *testing.T) {
 	inOrder(t, page.String(), "asked    This call is recorded.", "consent  granted: the call is kept; offered: unrecorded delete",
 		"consent  withdrawn: nothing is kept; offered: delete again", "From now on nothing is recorded.", "asked    This call is recorded.",
 		"consent  granted: the call is kept", "consent  withdrawn: nothing is kept", "has been destroyed here", "The deletion of what was kept was asked for")
-	s.await(t, "/api/v1/calls", func(_ int, body string) bool { return strings.Contains(body, `"recording": "stored"`) })
+	s.await(t, "/api/v1/calls", stored)
 	proven(t, s, call)
 }
 

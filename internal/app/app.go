@@ -73,6 +73,8 @@ type App struct {
 	eraser      *eraser
 	replay      *replay
 	fences      fences
+	settling    sync.Mutex // of recordings: what is decided of two takes of a call is decided in turn
+	settled     *prometheus.CounterVec
 	retention   retention // for how long what calls leave is kept
 	sweeps      *sweeps
 	trust       *trust

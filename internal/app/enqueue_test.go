@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"sidetone/configs"
 	"sidetone/internal/webhooks"
@@ -60,7 +61,7 @@ func TestRecordingsAreTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &App{db: db, ledger: ledgerIn(t, store.LedgerOptions{}), log: slog.New(slog.DiscardHandler),
+	a := &App{db: db, settled: newSettled(prometheus.NewRegistry()), ledger: ledgerIn(t, store.LedgerOptions{}), log: slog.New(slog.DiscardHandler),
 		hooks: &hooks{db: db, wake: make(chan struct{}, 1), config: configs.Webhooks{Endpoints: []configs.Webhook{{Name: "one"}}}}}
 	for _, id := range []string{"whole", "cut", "lost", "withdrawn"} {
 		if err := db.InsertCall(t.Context(), store.Call{ID: id, Started: time.Now()}); err != nil {
@@ -92,6 +93,17 @@ func TestRecordingsAreTold(t *testing.T) {
 	want := []string{"recording.failed lost t1 failed", "recording.stored cut t1 incomplete", "recording.stored whole t1 complete"}
 	if !slices.Equal(got, want) || len(a.hooks.wake) != 1 {
 		t.Errorf("noted %q, want %q", got, want)
+	}
+	for id, want := range map[string]string{"whole": "stored", "cut": "incomplete", "lost": "failed", "withdrawn": "none"} {
+		if c, err := db.Call(t.Context(), id); err != nil || c.Recording != want {
+			t.Errorf("the recording of %s is %s, %v", id, c.Recording, err)
+		}
+		if want == "none" {
+			continue
+		}
+		if n := testutil.ToFloat64(a.settled.WithLabelValues(want)); n != 2 {
+			t.Errorf("%v takes are counted as %s", n, want)
+		}
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)

@@ -125,7 +125,7 @@ func (a *App) refuse(w http.ResponseWriter, c store.Call, err error) {
 	switch {
 	case errors.Is(err, errErased) || errors.Is(err, seal.ErrNoIdentity):
 		http.Error(w, "its key is destroyed or not here: it can not be read", http.StatusGone)
-	case errors.Is(err, recorder.ErrID) || errors.Is(err, store.ErrNotFound) && c.Recording != "recording" && c.Recording != "uploading":
+	case errors.Is(err, recorder.ErrID) || errors.Is(err, store.ErrNotFound) && c.Recording != recordingLive && c.Recording != recordingUploading:
 		http.Error(w, fmt.Sprintf("there is no such take: consent is %s, the recording %s", c.Consent, c.Recording), http.StatusNotFound)
 	case errors.Is(err, store.ErrNotFound):
 		w.Header().Set("Retry-After", "5")

@@ -41,6 +41,7 @@ type keptReader struct {
 // keys of this gateway, to note who reads, and to make links.
 func (a *App) openReaders(context.Context, Options) error {
 	a.recordings = recorder.NewMetrics(a.registry)
+	a.settled = newSettled(a.registry)
 	secret, err := Secret(a.config.DataDir, "link_key")
 	if err != nil {
 		return err

@@ -114,7 +114,7 @@ func (r *Records) rebuildTake(ctx context.Context, node *seal.Node, c store.Call
 	if err != nil {
 		n = 1
 	}
-	if err := r.db.SetRecording(ctx, c.ID, "stored", n); err != nil {
+	if _, err := settle(ctx, r.db, r.ledger, c.ID, max(c.Takes, n), false); err != nil {
 		return RebuiltTake{}, err
 	}
 	return RebuiltTake{Call: c.ID, Take: take, Segments: len(got.Manifest.Segments), Seconds: seconds(&got.Manifest), Left: append([]string{}, got.Left...)}, nil

@@ -55,6 +55,7 @@ func (a *App) openRecorder(ctx context.Context, _ Options) error {
 	if found != (recorder.Recovery{}) {
 		a.log.Info("spool recovered", "complete", found.Complete, "cut", found.Cut, "failed", found.Failed)
 	}
+	a.settleLeft(ctx)
 	a.background("deletions", a.keepDestroying)
 	a.background("erasures", a.keepErasing)
 	return ctx.Err()

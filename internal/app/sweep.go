@@ -162,7 +162,7 @@ func (s *sweeper) call(ctx context.Context, c store.Call, now time.Time, dry, sp
 		}
 		return swept, ctx.Err()
 	}
-	stored := c.Recording == "stored" || c.Recording == "incomplete"
+	stored := c.Recording == recordingStored || c.Recording == recordingIncomplete
 	switch {
 	case s.config.Consent.Hold || c.Held && c.Expired == (store.ExpiredClasses{}):
 		return set(SweepHeld, nil)

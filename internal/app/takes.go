@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"sidetone/internal/webhooks"
 	"sidetone/media"
 	"sidetone/recorder"
 	"sidetone/store"
@@ -61,7 +60,7 @@ func (t *takes) begin(origin media.Tick, snippets bool) (*recorder.Recorder, err
 		return nil, err
 	}
 	t.begun = n
-	a.note(a.db.SetRecording(a.ctx, info.ID, "recording", n), info.ID)
+	a.note(a.db.SetRecording(a.ctx, info.ID, recordingLive, n), info.ID)
 	return r, nil
 }
 
@@ -152,27 +151,5 @@ func (a *App) destroyPending(ctx context.Context) {
 		if _, err := a.destroyTake(ctx, d.Call, d.Take); err != nil {
 			a.log.Error("a take is not destroyed yet", "call", d.Call, "take", d.Take, "err", err)
 		}
-	}
-}
-
-// stored notes that all of a take is in the object store, or why it will not
-// be while this process runs.
-func (a *App) stored(id, take string, err error) {
-	state := "stored"
-	if err != nil {
-		state = "failed"
-	}
-	var n int
-	if _, err := fmt.Sscanf(take, "t%d", &n); err != nil {
-		n = 1
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	if out, e := a.onItsWayOut(ctx, id, take); out && e == nil {
-		return
-	}
-	a.note(a.db.SetRecording(ctx, id, state, n), id)
-	if err != nil { // the take stays on the spool, so this is said again if it cannot be noted
-		a.note(a.tellRecording(ctx, webhooks.RecordingFailed, id, take, state), id)
 	}
 }

@@ -265,7 +265,7 @@ func (v *Verifier) take(ctx context.Context, c store.Call, name string, proof *p
 	take.Objects, take.Bytes = seen.Objects, seen.Bytes
 	m := seen.Manifest
 	if m == nil {
-		onItsWay := (c.Recording == "recording" || c.Recording == "uploading") && (c.Ended.IsZero() || time.Since(c.Ended) < storedWithin)
+		onItsWay := (c.Recording == recordingLive || c.Recording == recordingUploading) && (c.Ended.IsZero() || time.Since(c.Ended) < storedWithin)
 		if seen.Objects == 0 && onItsWay {
 			take.Pending = true
 			return take, nil, nil

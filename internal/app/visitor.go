@@ -25,9 +25,9 @@ func (a *App) ownRecording(w http.ResponseWriter, r *http.Request, session strin
 		return &webrtc.Refusal{Status: http.StatusForbidden, Code: "not_handed_out", Detail: "This assistant does not hand out recordings."}
 	case isGone(c) || c.Expired.Audio:
 		return &webrtc.Refusal{Status: http.StatusGone, Code: "erased", Detail: "The recording has been erased."}
-	case c.Consent != string(consent.Granted) && c.Consent != withdrawn || c.Recording == "none" || c.Recording == "failed":
+	case c.Consent != string(consent.Granted) && c.Consent != withdrawn || c.Recording == "none" || c.Recording == recordingFailed:
 		return &webrtc.Refusal{Status: http.StatusNotFound, Code: "no_recording", Detail: "Nothing was recorded."}
-	case c.Recording != "stored":
+	case c.Recording != recordingStored && c.Recording != recordingIncomplete:
 		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusAccepted)
 		return nil
