@@ -298,7 +298,9 @@ func (c *clearSite) settled(t *testing.T, calls int) {
 	c.await(t, "/api/v1/calls?limit=100", func(_ int, body string) bool {
 		var all struct{ Calls []listed }
 		return json.Unmarshal([]byte(body), &all) == nil && len(all.Calls) == calls &&
-			!slices.ContainsFunc(all.Calls, func(l listed) bool { return l.Outcome == "" || l.Recording == "recording" || l.Recording == "uploading" })
+			!slices.ContainsFunc(all.Calls, func(l listed) bool {
+				return l.Outcome == "" || l.Recording == "recording" || l.Recording == "uploading"
+			})
 	})
 }
 
