@@ -12,8 +12,8 @@ import (
 // to the object store, or put aside.
 var ErrSpooled = errors.New("recorder: the spool has the take")
 
-// classFolders are where the objects lie that only the key of a class opens.
-var classFolders = map[seal.Class]string{seal.Audio: "seg/", seal.Snippets: "snip/", seal.Text: "text/"}
+// classFolders are where the objects lie that only keys of a class open.
+var classFolders = map[seal.Class][]string{seal.Audio: {"seg/"}, seal.Snippets: {"snip/"}, seal.Text: {"text/", correctionFolder}}
 
 // DestroyClass makes that nothing of one class of stored takes of a call can be opened
 // any more, and leaves the other classes as they are. First the wrapped keys of all
@@ -22,7 +22,7 @@ var classFolders = map[seal.Class]string{seal.Audio: "seg/", seal.Snippets: "sni
 // was said. It may be called again after an error, and when nothing is left. Errors
 // wrap ErrSpooled for takes that are not stored yet, and ErrID.
 func (s *Spool) DestroyClass(ctx context.Context, call string, takes []string, class seal.Class) error {
-	folder, ok := classFolders[class]
+	folders, ok := classFolders[class]
 	if !ok {
 		return fmt.Errorf("recorder: destroy: there is no class %.20q", class)
 	}
@@ -45,14 +45,16 @@ func (s *Spool) DestroyClass(ctx context.Context, call string, takes []string, c
 	}
 	for range 2 { // for the reason that destroyStored has
 		for _, take := range takes {
-			if err := s.destroyKeys(ctx, call, take, string(class)+".age"); err != nil {
+			if err := s.destroyKeys(ctx, call, take, string(class)); err != nil {
 				return fmt.Errorf("recorder: destroy %s of %s: %w", class, takeName(call, take), err)
 			}
 		}
 	}
 	for _, take := range takes {
-		if err := s.erase.Erase(ctx, "rec/"+call+"/"+take+"/"+folder); err != nil {
-			return fmt.Errorf("recorder: destroy %s of %s: %w", class, takeName(call, take), err)
+		for _, folder := range folders {
+			if err := s.erase.Erase(ctx, "rec/"+call+"/"+take+"/"+folder); err != nil {
+				return fmt.Errorf("recorder: destroy %s of %s: %w", class, takeName(call, take), err)
+			}
 		}
 	}
 	return nil

@@ -61,6 +61,10 @@ func TestDestroyClass(t *testing.T) {
 				r := newRig(t)
 				r.clipped("c")
 				r.clipped("other")
+				for _, call := range []string{"c", "other"} {
+					r.store.change(recorder.CorrectionKey("epoch-1", call, "t1", "n1"), []byte("key"))
+					r.store.change(recorder.CorrectionObject(call, "t1", "n1"), []byte("note"))
+				}
 				if got := r.opened("c"); got != "audio snippets text" {
 					t.Fatalf("at first %s opens", got)
 				}
@@ -89,11 +93,12 @@ func TestDestroyClass(t *testing.T) {
 				}
 				gone := slices.DeleteFunc(before, func(key string) bool { return slices.Contains(r.store.keys(""), key) })
 				for _, key := range gone {
-					if !strings.HasPrefix(key, "rec/c/t1"+test.gone) && key != recorder.KeyObject("epoch-1", "c", "t1", test.class) {
+					correction := test.class == seal.Text && (key == recorder.CorrectionKey("epoch-1", "c", "t1", "n1") || key == recorder.CorrectionObject("c", "t1", "n1"))
+					if !strings.HasPrefix(key, "rec/c/t1"+test.gone) && key != recorder.KeyObject("epoch-1", "c", "t1", test.class) && !correction {
 						t.Errorf("%s is gone as well", key)
 					}
 				}
-				if len(gone) < 2 {
+				if want := map[seal.Class]int{seal.Audio: 2, seal.Snippets: 2, seal.Text: 4}[test.class]; len(gone) < want {
 					t.Errorf("gone is %q", gone)
 				}
 				if err := r.spool.DestroyClass(ctx, "c", []string{"t1", "t2"}, test.class); err != nil {

@@ -231,7 +231,9 @@ func (v *Verified) readObjects(ctx context.Context, o VerifyOptions, there []str
 // expired reports whether an object of the take is of a class that is past its time.
 func (o VerifyOptions) expired(key string) bool {
 	return slices.ContainsFunc(o.Expired, func(c seal.Class) bool {
-		return strings.HasPrefix(key, "rec/"+o.Call+"/"+o.Take+"/"+classFolders[c])
+		return slices.ContainsFunc(classFolders[c], func(folder string) bool {
+			return strings.HasPrefix(key, "rec/"+o.Call+"/"+o.Take+"/"+folder)
+		})
 	})
 }
 

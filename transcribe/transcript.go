@@ -71,6 +71,46 @@ type Transcript struct {
 	Answers []Answer `json:"answers"`
 	// Metadata is what the operator's own systems said about the caller.
 	Metadata map[string]string `json:"metadata,omitempty"`
+	// Corrections are notes that were made after the call, in that order.
+	Corrections []Correction `json:"corrections,omitempty"`
+}
+
+// Correction is a note of somebody who has read the transcript, about a place in it or
+// about the call.
+type Correction struct {
+	ID   string    `json:"id"`
+	Made time.Time `json:"made_at"`
+	At   *float64  `json:"at,omitempty"` // seconds on the recording's clock; nil: of the call
+	Text string    `json:"text,omitempty"`
+	Lost bool      `json:"lost,omitempty"` // it can not be read, though it should be there
+}
+
+// line is the note in one line.
+func (c Correction) line() string {
+	if c.Lost {
+		return "(a correction that can not be read)"
+	}
+	return strings.Join(strings.Fields(c.Text), " ")
+}
+
+// of returns the corrections that belong behind a turn, before the next one; turn -1 is
+// before the first, and those of the call belong behind the last.
+func (t Transcript) of(turn int) (some []Correction) {
+	for _, c := range t.Corrections {
+		at := len(t.Turns) - 1
+		if c.At != nil {
+			at = -1
+			for i, other := range t.Turns {
+				if other.From <= *c.At+0.0005 { // as it is shown
+					at = i
+				}
+			}
+		}
+		if at == turn {
+			some = append(some, c)
+		}
+	}
+	return some
 }
 
 // Add takes the next note of a call: what was said between two ticks of the
@@ -104,9 +144,12 @@ func (t Transcript) WriteJSON(w io.Writer) error {
 	return e.Encode(t)
 }
 
-// WriteText writes the transcript as plain text, a line each turn.
+// WriteText writes the transcript as plain text, a line each turn and each correction.
 func (t Transcript) WriteText(w io.Writer) error {
-	for _, turn := range t.Turns {
+	if err := t.writeCorrections(w, -1); err != nil {
+		return err
+	}
+	for i, turn := range t.Turns {
 		tail := ""
 		if turn.Interrupted {
 			tail = " -"
@@ -114,20 +157,54 @@ func (t Transcript) WriteText(w io.Writer) error {
 		if _, err := fmt.Fprintf(w, "[%s] %-6s  %s%s\n", clock(turn.From), turn.Speaker, turn.Text, tail); err != nil {
 			return err
 		}
+		if err := t.writeCorrections(w, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeCorrections writes the corrections behind a turn as plain text.
+func (t Transcript) writeCorrections(w io.Writer, turn int) error {
+	for _, c := range t.of(turn) {
+		at := "the call"
+		if c.At != nil {
+			at = clock(*c.At)
+		}
+		if _, err := fmt.Fprintf(w, "  (correction of %s, %s: %s)\n", at, c.Made.UTC().Format(time.DateOnly), c.line()); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 // WriteWebVTT writes the transcript as a WebVTT file with voice spans
-// (https://www.w3.org/TR/webvtt1/).
+// (https://www.w3.org/TR/webvtt1/). Corrections are comments in it.
 func (t Transcript) WriteWebVTT(w io.Writer) error {
 	if _, err := io.WriteString(w, "WEBVTT\n"); err != nil {
 		return err
 	}
+	if err := t.commentCorrections(w, -1); err != nil {
+		return err
+	}
 	escape := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "\n", " ")
-	for _, turn := range t.Turns {
+	for i, turn := range t.Turns {
 		to := max(turn.To, turn.From+0.001)
 		if _, err := fmt.Fprintf(w, "\n%s --> %s\n<v %s>%s\n", clock(turn.From), clock(to), turn.Speaker, escape.Replace(turn.Text)); err != nil {
+			return err
+		}
+		if err := t.commentCorrections(w, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commentCorrections writes the corrections behind a turn as comments of WebVTT, which
+// hold no arrow.
+func (t Transcript) commentCorrections(w io.Writer, turn int) error {
+	for _, c := range t.of(turn) {
+		if _, err := fmt.Fprintf(w, "\nNOTE correction, %s: %s\n", c.Made.UTC().Format(time.DateOnly), strings.ReplaceAll(c.line(), "-->", "->")); err != nil {
 			return err
 		}
 	}

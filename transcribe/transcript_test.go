@@ -2,8 +2,10 @@ package transcribe_test
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"sidetone/media"
 	"sidetone/transcribe"
@@ -89,5 +91,36 @@ func TestTranscriptNamesABrokenNote(t *testing.T) {
 	var tr transcribe.Transcript
 	if err := tr.Add(transcribe.NoteAnswer, 0, 1, "x", []byte("{"), ""); err == nil || !strings.Contains(err.Error(), transcribe.NoteAnswer) {
 		t.Errorf("a broken note: %v", err)
+	}
+}
+
+// TestCorrectionsAreShown: behind the line of which they are, in each form.
+func TestCorrectionsAreShown(t *testing.T) {
+	tr := transcript(t)
+	made := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	at := func(s float64) *float64 { return &s }
+	tr.Corrections = []transcribe.Correction{
+		{ID: "1", Made: made, At: at(2), Text: "Seventeen -->\nand a half."},
+		{ID: "2", Made: made, Text: "They called back."},
+		{ID: "3", Made: made, At: at(0), Lost: true},
+	}
+	var text, vtt, doc strings.Builder
+	if err := errors.Join(tr.WriteText(&text), tr.WriteWebVTT(&vtt), tr.WriteJSON(&doc)); err != nil {
+		t.Fatal(err)
+	}
+	want := "[00:00:00.000] agent   How many? -\n" +
+		"  (correction of 00:00:00.000, 2026-11-22: (a correction that can not be read))\n" +
+		"[00:00:02.000] caller  <seven> & a half\n" +
+		"  (correction of 00:00:02.000, 2026-11-22: Seventeen --> and a half.)\n" +
+		"[01:02:05.000] caller  Eight.\n" +
+		"  (correction of the call, 2026-11-22: They called back.)\n"
+	if text.String() != want {
+		t.Errorf("text is\n%swant\n%s", text.String(), want)
+	}
+	if !strings.Contains(vtt.String(), "a half\n\nNOTE correction, 2026-11-22: Seventeen -> and a half.\n\n01:02:05") {
+		t.Errorf("WebVTT is\n%s", vtt.String())
+	}
+	if !strings.Contains(doc.String(), `"corrections"`) || !strings.Contains(doc.String(), `"at": 2`) {
+		t.Errorf("JSON is\n%s", doc.String())
 	}
 }

@@ -30,7 +30,7 @@ func callsCommand(g *global) *cobra.Command {
 	show := &cobra.Command{Use: "show CALL", Short: "Show one call and its rows of proof", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return showCall(cmd, g, args[0]) }}
 	calls := &cobra.Command{Use: "calls", Short: "Look at calls"}
-	calls.AddCommand(list, show, withdrawCommand(g), askCommand(g),
+	calls.AddCommand(list, show, noteCommand(g), withdrawCommand(g), askCommand(g),
 		commandCommand(g, "pause", "Pause a live call: nobody hears anything until it is resumed", app.PauseRecording),
 		commandCommand(g, "resume", "Resume a call that is paused", app.ResumeRecording),
 		commandCommand(g, "minor", "The caller is a child: keep nothing, destroy what was kept, end the call", app.CallerIsMinor))

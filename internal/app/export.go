@@ -254,7 +254,7 @@ func (b *bundle) take(ctx context.Context, c store.Call, take, folder string, e 
 
 // transcript writes what was said, for people and for programs.
 func (b *bundle) transcript(ctx context.Context, recording *recorder.Recording, folder string) error {
-	t, err := transcriptOf(ctx, recording)
+	t, err := transcriptOf(ctx, b.records.ledger, recording)
 	if err != nil {
 		return err
 	}

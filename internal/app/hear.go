@@ -61,7 +61,7 @@ func (a *App) reading(w http.ResponseWriter, r *http.Request) {
 	}
 	if err == nil {
 		var t transcribe.Transcript
-		if t, err = transcriptOf(r.Context(), recording); err == nil {
+		if t, err = transcriptOf(r.Context(), a.ledger, recording); err == nil {
 			err = write.to(&t, &text)
 		}
 	}
@@ -88,13 +88,16 @@ var transcriptFormats = map[string]transcriptFormat{
 	"vtt":  {"text/vtt; charset=utf-8", ".vtt", (*transcribe.Transcript).WriteWebVTT},
 }
 
-// transcriptOf decrypts what was said in a take.
-func transcriptOf(ctx context.Context, recording *recorder.Recording) (transcribe.Transcript, error) {
+// transcriptOf decrypts what was said in a take, and the notes that were made of it.
+func transcriptOf(ctx context.Context, ledger *store.Ledger, recording *recorder.Recording) (transcribe.Transcript, error) {
 	m := recording.Manifest()
 	t := transcribe.Transcript{Call: m.Call, Turns: []transcribe.Turn{}, Answers: []transcribe.Answer{}}
 	lines, err := recording.Notes(ctx)
 	for _, l := range lines {
 		err = errors.Join(err, t.Add(l.Kind, l.From-m.Origin, l.To-m.Origin, l.Text, l.Doc, l.Snippet))
+	}
+	if err == nil {
+		t.Corrections, err = correctionsOf(ctx, ledger, recording)
 	}
 	return t, err
 }

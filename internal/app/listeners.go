@@ -148,6 +148,8 @@ func (a *App) operatorRoutes() map[string]http.Handler {
 
 		"POST /api/v1/calls/{id}/links": http.HandlerFunc(a.makeLink),
 
+		"POST /api/v1/calls/{id}/corrections": http.HandlerFunc(a.correctCall),
+
 		"POST /api/v1/calls/{id}/commands": http.HandlerFunc(a.commandCall),
 
 		"GET /api/v1/webhooks":             http.HandlerFunc(a.listHooks),

@@ -42,6 +42,10 @@ func TestThePageRecoversACall(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := recording(t, r, "038G0PZF5HZP4RWDZYPGJ0QRB0")
+	note, err := r.Correct(t.Context(), "038G0PZF5HZP4RWDZYPGJ0QRB0", app.CorrectionRequest{Text: "They said hallo."})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -78,6 +82,9 @@ func TestThePageRecoversACall(t *testing.T) {
 	}
 	if got := must(os.ReadFile(filepath.Join(dir, "call.wav"))); !bytes.Equal(got, want) {
 		t.Errorf("the page gives %d bytes, sidetone %d", len(got), len(want))
+	}
+	if text := must(os.ReadFile(filepath.Join(dir, "correction-"+note.ID+".json"))); !bytes.Contains(text, []byte(`"text":"They said hallo."`)) {
+		t.Errorf("the correction is %s", text)
 	}
 	if notes := must(os.ReadFile(filepath.Join(dir, "notes.jsonl"))); !bytes.Contains(notes, []byte(`"text":"hello"`)) {
 		t.Errorf("notes are %s", notes)

@@ -209,7 +209,7 @@ func (r *Records) Transcript(ctx context.Context, call, take, identity, format s
 	if err := r.noteAccess(ctx, theTranscript, recording.Manifest()); err != nil {
 		return err
 	}
-	t, err := transcriptOf(ctx, recording)
+	t, err := transcriptOf(ctx, r.ledger, recording)
 	if err != nil {
 		return err
 	}

@@ -275,6 +275,11 @@ func (v *Verifier) take(ctx context.Context, c store.Call, name string, proof *p
 	take.Complete, take.Seconds = m.Complete, seconds(m)
 	if proof != nil {
 		seen.Faults = append(seen.Faults, proof.hold(m, seen.Hash)...)
+		notes, err := v.corrections(ctx, c.ID, name, correctionRows(proof.rows, name), slices.Contains(proof.expired, seal.Text))
+		if err != nil {
+			return take, nil, err
+		}
+		seen.Faults = append(seen.Faults, notes...)
 	}
 	return take, seen.Faults, nil
 }
@@ -293,6 +298,7 @@ type proofs struct {
 	anchors map[string]sealedRow
 	grants  map[string]consent.Row // what began each take
 	expired []seal.Class           // that are past their time
+	rows    []store.Row
 }
 
 // proofs reads the rows of a call, and names what is wrong with them.
@@ -307,7 +313,7 @@ func (v *Verifier) proofs(ctx context.Context, c store.Call, fault func(kind rec
 	if err := checkCall(c.ID, rows); err != nil {
 		fault(faultLedger, "", err.Error())
 	}
-	p := &proofs{grants: grantsOf(rows)}
+	p := &proofs{grants: grantsOf(rows), rows: rows}
 	p.anchors, _ = anchorsOf(rows) // what is wrong with them has been named
 	p.expired, err = v.expired(ctx, c, expiredBy(rows), fault)
 	return p, err
