@@ -27,6 +27,7 @@ type Event struct {
 	Answer    *transcribe.Answer `json:"answer,omitempty"`
 	Outcome   call.Outcome       `json:"outcome,omitempty"`
 	Reason    call.Reason        `json:"reason,omitempty"`
+	Room      Room               `json:"room,omitempty"` // of RoomChanged, which is about no call
 }
 
 // The kinds of event, as the calls name them.
@@ -56,6 +57,7 @@ const eventsBehind = 256
 type hub struct {
 	mu   sync.Mutex
 	subs map[chan Event]bool
+	room Event // the last of RoomChanged, unless all is well
 }
 
 func newHub() *hub { return &hub{subs: map[chan Event]bool{}} }
@@ -63,6 +65,9 @@ func newHub() *hub { return &hub{subs: map[chan Event]bool{}} }
 func (h *hub) publish(e Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if e.Kind == RoomChanged {
+		h.room = e
+	}
 	for sub := range h.subs {
 		select {
 		case sub <- e:
@@ -78,6 +83,9 @@ func (h *hub) subscribe() chan Event {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.subs[sub] = true
+	if h.room.Room != "" && h.room.Room != RoomThere {
+		sub <- h.room // which it has room for
+	}
 	return sub
 }
 

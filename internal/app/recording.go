@@ -56,6 +56,7 @@ func (a *App) openRecorder(ctx context.Context, _ Options) error {
 		a.log.Info("spool recovered", "complete", found.Complete, "cut", found.Cut, "failed", found.Failed)
 	}
 	a.settleLeft(ctx)
+	a.background("room", (&rooms{look: a.roomNow, events: a.events}).run)
 	a.background("deletions", a.keepDestroying)
 	a.background("erasures", a.keepErasing)
 	return ctx.Err()
