@@ -43,6 +43,7 @@ var layers = map[string][]string{
 	// What engines elsewhere have in common: connections, replay, the call's clock.
 	"transcribe/remote":   {"media", "consent", "transcribe"},
 	"transcribe/deepgram": {"media", "consent", "transcribe", "transcribe/remote"},
+	"transcribe/openai":   {"media", "consent", "transcribe", "transcribe/remote"},
 
 	"transcribe/spoken": {"transcribe", "media"},
 
@@ -94,6 +95,7 @@ var testLayers = map[string][]string{
 	"transcribe/moonshine": {"transcribe/enginetest", "transcribe/vad", "consent/gatetest", "internal/models/..."},
 	"transcribe/remote":    {"consent/gatetest"},
 	"transcribe/deepgram":  {"transcribe/enginetest"},
+	"transcribe/openai":    {"transcribe/enginetest"},
 	"internal/onnx":        {"internal/models/..."},
 	"internal/models":      {"internal/models/modelstest"},
 	"consent":              {"consent/gatetest"},

@@ -128,6 +128,17 @@ type Speech struct {
 	Voice     string   `yaml:"voice"`
 	ModelsDir string   `yaml:"models_dir"`
 	Deepgram  Deepgram `yaml:"deepgram"`
+	OpenAI    OpenAI   `yaml:"openai"`
+}
+
+// OpenAI is speech recognition by OpenAI, or a server that speaks as it does.
+type OpenAI struct {
+	API        OpenAISTT `yaml:"api"`
+	URL        string    `yaml:"url"` // with its /v1
+	APIKey     Secret    `yaml:"api_key"`
+	APIKeyFile string    `yaml:"api_key_file"`
+	Model      string    `yaml:"model"`
+	Language   string    `yaml:"language"` // in place of the agent's; empty: the agent's
 }
 
 // Deepgram is speech recognition by Deepgram.
@@ -262,8 +273,9 @@ func Default() *Config {
 		},
 		Agents:  Agents{Dir: "configs/agents", Default: "interview"},
 		Consent: Consent{Floor: ModeNotice, Jurisdictions: "configs/consent/jurisdictions.yaml"},
-		Speech:  Speech{STT: STTMoonshine, TTS: TTSFlite, Voice: "rms", ModelsDir: "models", Deepgram: Deepgram{URL: "https://api.deepgram.com", Model: "nova-3"}},
-		LLM:     LLM{Engine: LLMOpenAI, Timeout: Duration(20 * time.Second)},
+		Speech: Speech{STT: STTMoonshine, TTS: TTSFlite, Voice: "rms", ModelsDir: "models", Deepgram: Deepgram{URL: "https://api.deepgram.com", Model: "nova-3"},
+			OpenAI: OpenAI{API: OpenAITranscriptions, URL: "https://api.openai.com/v1", Model: "gpt-4o-transcribe"}},
+		LLM: LLM{Engine: LLMOpenAI, Timeout: Duration(20 * time.Second)},
 		Recorder: Recorder{
 			SpoolMaxBytes: 10 << 30,
 			OnFull:        RefuseCalls,

@@ -10,6 +10,7 @@ func (c *Config) validateSpeech(f *faults) {
 		f.check(term != "", fmt.Sprintf("speech.key_terms[%d]", i), "must not be empty")
 	}
 	f.vendor("speech.deepgram", s.STT == STTDeepgram, s.Deepgram.URL, s.Deepgram.APIKey, s.Deepgram.Model)
+	f.vendor("speech.openai", s.STT == STTOpenAI, s.OpenAI.URL, s.OpenAI.APIKey, s.OpenAI.Model)
 }
 
 // vendor checks an engine elsewhere: sound and key go to its URL. What is not

@@ -110,6 +110,7 @@ func parseByteSize(text string) (ByteSize, error) {
 type (
 	ConsentMode string // the least that callers are asked
 	STT         string // speech recognition
+	OpenAISTT   string // which of OpenAI's interfaces to speech recognition
 	TTS         string // voice
 	LLMEngine   string // what a chat endpoint speaks
 	OnFull      string // what happens to new calls when the spool is full
@@ -131,7 +132,12 @@ const (
 
 	STTMoonshine STT = "moonshine"
 	STTDeepgram  STT = "deepgram"
+	STTOpenAI    STT = "openai"
 	STTNone      STT = "none"
+
+	OpenAITranscriptions OpenAISTT = "transcriptions"
+	OpenAIRealtime       OpenAISTT = "realtime"
+	OpenAIRealtimeBeta   OpenAISTT = "realtime_beta"
 
 	TTSFlite TTS = "flite"
 
@@ -158,7 +164,10 @@ func (ConsentMode) choices() []string {
 		string(ModeOptInSpeech), string(ModeOptInDTMF), string(ModeNoRecord)}
 }
 func (STT) choices() []string {
-	return []string{string(STTMoonshine), string(STTDeepgram), string(STTNone)}
+	return []string{string(STTMoonshine), string(STTDeepgram), string(STTOpenAI), string(STTNone)}
+}
+func (OpenAISTT) choices() []string {
+	return []string{string(OpenAITranscriptions), string(OpenAIRealtime), string(OpenAIRealtimeBeta)}
 }
 func (TTS) choices() []string { return []string{string(TTSFlite)} }
 func (LLMEngine) choices() []string {

@@ -129,8 +129,11 @@ func localModel(c *configs.Config) bool {
 // on this one.
 func vendorURL(c *configs.Config) string {
 	address := ""
-	if c.Speech.STT == configs.STTDeepgram {
+	switch c.Speech.STT {
+	case configs.STTDeepgram:
 		address = c.Speech.Deepgram.URL
+	case configs.STTOpenAI:
+		address = c.Speech.OpenAI.URL
 	}
 	if remote.OnThisMachine(address) {
 		return ""

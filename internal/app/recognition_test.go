@@ -32,6 +32,10 @@ func TestVendorIsAskedFor(t *testing.T) {
 		"built in": {nil, consent.OptOutMode, true, ""},
 		"Deepgram": {[]string{"SIDETONE_SPEECH_STT=deepgram", "SIDETONE_SPEECH_DEEPGRAM_API_KEY=" + vendorKey},
 			consent.OptInEither, false, "api.deepgram.com"},
+		"OpenAI": {[]string{"SIDETONE_SPEECH_STT=openai", "SIDETONE_SPEECH_OPENAI_API_KEY=" + vendorKey},
+			consent.OptInEither, false, "api.openai.com"},
+		"speaches on this machine": {[]string{"SIDETONE_SPEECH_STT=openai", "SIDETONE_SPEECH_OPENAI_API=realtime_beta", "SIDETONE_SPEECH_OPENAI_URL=http://localhost:8000/v1"},
+			consent.OptOutMode, true, ""},
 		"Deepgram on this machine": {[]string{"SIDETONE_SPEECH_STT=deepgram", "SIDETONE_SPEECH_DEEPGRAM_URL=http://127.0.0.1:8080"},
 			consent.OptOutMode, true, ""},
 	} {

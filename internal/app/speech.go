@@ -15,6 +15,7 @@ import (
 	"sidetone/transcribe"
 	"sidetone/transcribe/deepgram"
 	"sidetone/transcribe/moonshine"
+	"sidetone/transcribe/openai"
 	"sidetone/transcribe/remote"
 	"sidetone/transcribe/spoken"
 	"sidetone/transcribe/vad"
@@ -128,6 +129,9 @@ func openVendor(c *configs.Config, o remote.Options) (transcribe.Engine, error) 
 	case configs.STTDeepgram:
 		return deepgram.New(deepgram.Options{URL: s.Deepgram.URL, Key: s.Deepgram.APIKey.Reveal(), Model: s.Deepgram.Model,
 			Language: s.Deepgram.Language, Train: s.Deepgram.Train, Remote: o})
+	case configs.STTOpenAI:
+		return openai.New(openai.Options{API: openai.API(s.OpenAI.API), URL: s.OpenAI.URL, Key: s.OpenAI.APIKey.Reveal(), Model: s.OpenAI.Model,
+			Language: s.OpenAI.Language, Remote: o})
 	default:
 		return nil, fmt.Errorf("app: speech.stt: %s is no engine elsewhere", s.STT)
 	}

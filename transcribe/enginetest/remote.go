@@ -32,6 +32,8 @@ type Remote struct {
 	Requests bool
 	// Untimed is set for an engine that does not say where the words are.
 	Untimed bool
+	// Late is set for one that says no word before the turn has ended.
+	Late bool
 	// Undivided is set for one that neither says that nor can be told where a turn
 	// ends in speech that goes on: the words are there, in one turn or the other.
 	Undivided bool
@@ -248,10 +250,16 @@ func (v Remote) partials(t *testing.T) {
 	d := l.session(0)
 	d.Start()
 	d.Say(sim.SayTones(8000, said))
-	if v.Requests {
+	if v.Requests || v.Late {
 		d.Session.Finalize(d.At)
 	}
 	e := <-d.Session.Events()
+	if v.Late {
+		if e.Kind != transcribe.Final || e.Text != said {
+			t.Errorf("first came %+v, want %q as a final", e, said)
+		}
+		return
+	}
 	if e.Kind != transcribe.Partial || e.Text == "" || !strings.HasPrefix(said, e.Text) {
 		t.Errorf("first came %+v, want the beginning of %q as a partial", e, said)
 	}
@@ -332,6 +340,14 @@ func (v Remote) survive(t *testing.T, f sim.RecogniserFaults) {
 			t.Errorf("%q took %v", words, took)
 		}
 		d.Silence(2 * time.Second)
+	}
+	d.Paced = false
+	d.Say(sim.SayTones(8000, "hotel india")) // two turns at once: their finals come in order
+	d.Session.Finalize(d.At)
+	d.Say(sim.SayTones(8000, "juliett kilo"))
+	d.Session.Finalize(d.At)
+	if a, b := d.Final(), d.Final(); a.Text != "hotel india" || b.Text != "juliett kilo" {
+		t.Errorf("of two turns heard %q and %q", a.Text, b.Text)
 	}
 	l.secret(nil)
 }

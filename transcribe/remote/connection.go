@@ -42,6 +42,7 @@ type connection struct {
 	fed           float64   // seconds that were sent when the engine spoke last
 	asked         float64   // seconds that were sent at the newest Finalize
 	heard, solid  float64
+	news          time.Time // when there were new words
 	malformed     int
 	answers       int
 	said          string // by the newest partial
@@ -249,6 +250,9 @@ func (c *connection) take(data []byte) error {
 	c.waiting, c.fed = time.Time{}, c.ruler.seconds()
 	c.heard, c.solid = max(c.heard, report.Heard, report.Solid), max(c.solid, report.Solid)
 	fresh := report.Passage != nil && c.turns.put(report.Passage, &c.ruler)
+	if fresh {
+		c.news = time.Now()
+	}
 	if fresh || report.Hint != transcribe.NoHint {
 		c.partial(report.Hint)
 	}
@@ -310,7 +314,7 @@ const nearly = 0.3
 func (c *connection) tend(now time.Time) error {
 	end := c.next()
 	switch {
-	case end != nil && !end.sent.IsZero() && now.Sub(end.sent) > c.options.Result:
+	case end != nil && !end.sent.IsZero() && now.Sub(end.sent) > c.options.Result && now.Sub(c.news) > c.options.Result:
 		return c.fail("finalize", transcribe.TimedOut, nil)
 	case !c.dialect.Ready() && now.Sub(c.began) > c.options.Result:
 		return c.fail("begin", transcribe.TimedOut, nil)

@@ -32,10 +32,10 @@ func (c *connection) dial(ctx context.Context) (*websocket.Conn, error) {
 		resp.Body.Close()
 		return nil, Refusal(c.line.Engine, "connect", resp)
 	}
-	if ctx.Err() != nil || timedOut(err) {
+	if ctx.Err() != nil || TimedOut(err) {
 		return nil, c.fail("connect", transcribe.TimedOut, nil)
 	}
-	return nil, c.fail("connect", transcribe.Unreachable, plain(err))
+	return nil, c.fail("connect", transcribe.Unreachable, Plain(err))
 }
 
 // Refusal makes a failure of an HTTP answer. Its body is not read: some repeat
@@ -75,10 +75,10 @@ func (c *connection) broken(err error, op string) error {
 		return f
 	case errors.Is(err, websocket.ErrReadLimit):
 		return c.fail(op, transcribe.Protocol, nil)
-	case timedOut(err):
+	case TimedOut(err):
 		return c.fail(op, transcribe.TimedOut, nil)
 	}
-	return c.fail(op, transcribe.Cut, plain(err))
+	return c.fail(op, transcribe.Cut, Plain(err))
 }
 
 // own fills in a failure that a dialect has reported.
@@ -115,14 +115,15 @@ func Code(text, secret string) string {
 	return code
 }
 
-func timedOut(err error) bool {
+// TimedOut reports whether an error is that of a deadline.
+func TimedOut(err error) bool {
 	var n net.Error
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &n) && n.Timeout()
 }
 
-// plain leaves of a network's error what it says of the system: addresses and
+// Plain leaves of a network's error what it says of the system: addresses and
 // headers may hold more than one would like to log.
-func plain(err error) error {
+func Plain(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Err != nil {
 		return op.Err

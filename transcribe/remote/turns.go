@@ -26,7 +26,8 @@ type passage struct {
 	key   int64
 	words []spokenWord
 	timed bool // the engine says where the words are
-	taken int  // of the words, where they are not timed: how many belong to turns that have ended
+	from  media.Tick
+	taken int // of the words, where they are not timed: how many belong to turns that have ended
 	final bool
 }
 
@@ -55,6 +56,7 @@ func (t *turns) put(p *Passage, r *ruler) bool {
 	q := t.passages[i]
 	q.final = p.Final
 	q.words, q.timed = placed(p, r)
+	q.from = r.tick(p.From)
 	return true
 }
 
@@ -92,7 +94,7 @@ func (t *turns) open(until media.Tick) (words []spokenWord) {
 	words = append(words, t.lost...)
 	for _, p := range t.passages {
 		for i, w := range p.words {
-			if p.timed && w.middle() > t.floor && w.middle() <= until || !p.timed && i >= p.taken {
+			if p.timed && w.middle() > t.floor && w.middle() <= until || !p.timed && i >= p.taken && p.from < until {
 				words = append(words, w)
 			}
 		}
@@ -132,6 +134,9 @@ func (t *turns) say(until media.Tick) transcribe.Event {
 func (t *turns) end(at media.Tick) {
 	t.floor, t.lost = max(t.floor, at), nil
 	t.passages = slices.DeleteFunc(t.passages, func(p *passage) bool {
+		if !p.timed && p.from >= at {
+			return false
+		}
 		p.taken = len(p.words)
 		all := len(p.words) == 0 || !p.timed || p.words[len(p.words)-1].middle() <= t.floor
 		if p.final && all {
