@@ -54,10 +54,14 @@ type SweepResult struct {
 	Counts  map[SweepState]int `json:"counts"`
 	Classes []SweptClass       `json:"classes"` // the first 1000
 	More    bool               `json:"more"`    // it has ended before it was through
+	expired map[seal.Class]int
 }
 
 func (r *SweepResult) add(c SweptClass) {
 	r.Counts[c.State]++
+	if c.State == IsExpired {
+		r.expired[c.Class]++
+	}
 	if len(r.Classes) < sweptMost {
 		r.Classes = append(r.Classes, c)
 	}
@@ -82,7 +86,7 @@ type sweeper struct {
 // until it is through or the time is up. It may be cut off at any moment: what it has
 // begun is begun again by the next sweep, and is handed out by nobody meanwhile.
 func (s *sweeper) sweep(ctx context.Context, dry bool, within time.Duration) (SweepResult, error) {
-	result := SweepResult{Counts: map[SweepState]int{}, Classes: []SweptClass{}}
+	result := SweepResult{Counts: map[SweepState]int{}, expired: map[seal.Class]int{}, Classes: []SweptClass{}}
 	now, began := s.now(), time.Now()
 	spooled := map[string]bool{}
 	takes, err := s.spool.Takes()

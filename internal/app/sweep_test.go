@@ -456,3 +456,47 @@ func (a *archive) checkSwept(calls []string) {
 		}
 	}
 }
+
+// TestSweepMeetsTheSpool: what is not stored stays there while other classes of it are
+// kept, and goes from there with the last.
+func TestSweepMeetsTheSpool(t *testing.T) {
+	a := newArchive(t)
+	a.crash("c1")
+	db, err := store.OpenDB(t.Context(), filepath.Join(a.config.DataDir, "db", "sidetone.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(db.SetRecording(t.Context(), "c1", "recording", 1),
+		db.FinishCall(t.Context(), "c1", store.End{At: time.Now().Add(-2 * time.Hour), Outcome: "internal", Reason: "crashed"}), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	spooled := func() int {
+		t.Helper()
+		files, err := filepath.Glob(filepath.Join(a.config.Recorder.SpoolDir, "*", "c1.t1", "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(files)
+	}
+	before := spooled()
+	for _, step := range []struct{ rule, want string }{
+		{"{audio: 1h, text: 1h}", "c1/audio spooled, c1/text spooled"},
+		{"{audio: 1h, snippets: 1h, text: 1h}", "c1/audio expired, c1/snippets expired, c1/text expired"},
+	} {
+		if n := spooled(); n != before || n == 0 {
+			t.Fatalf("the spool has %d files of it, and had %d", n, before)
+		}
+		a.config.Agents.Dir = agentsWith(t, "a", step.rule)
+		x, err := app.OpenErasingIn(t.Context(), a.config, a.s3, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := x.Sweep(t.Context(), false)
+		if err := errors.Join(err, x.Close()); err != nil || swept(r) != step.want {
+			t.Errorf("%s: %q, %v", step.rule, swept(r), err)
+		}
+	}
+	if n := spooled(); n != 0 {
+		t.Errorf("the spool has %d files of a call of which all has expired", n)
+	}
+}

@@ -74,10 +74,8 @@ func (s *sweeps) run(ctx context.Context, dry bool, within time.Duration) (Sweep
 	if dry {
 		return result, err
 	}
-	for _, c := range result.Classes {
-		if c.State == IsExpired {
-			s.expired.WithLabelValues(string(c.Class)).Inc()
-		}
+	for class, n := range result.expired {
+		s.expired.WithLabelValues(string(class)).Add(float64(n))
 	}
 	if err == nil && !result.More {
 		for _, state := range sweepsWait {
