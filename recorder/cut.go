@@ -46,9 +46,8 @@ func (c Cut) takes(note []byte) bool {
 // cuts. The mutex is held for some comparisons.
 type cutting struct {
 	mu     sync.Mutex
-	cuts   []Cut         // all, in the order in which they were asked for
-	sealed int64         // the position up to which no cut reaches any more
-	wake   chan struct{} // of capacity 1: there is one more
+	cuts   []Cut // all, in the order in which they were asked for
+	sealed int64 // the position up to which no cut reaches any more
 }
 
 // Cut takes back [from, to) of both tracks, and the notes that begin in it,
@@ -70,10 +69,7 @@ func (r *Recorder) Cut(from, to media.Tick) (kept media.Tick) {
 	kept = min(max(from, t.tick(c.sealed)), to)
 	c.cuts = append(c.cuts, Cut{From: kept, To: to, Asked: from})
 	c.mu.Unlock()
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
+	r.rouse()
 	return kept
 }
 

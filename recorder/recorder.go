@@ -22,6 +22,9 @@ const (
 	// flushEvery is how long audio waits in memory for the disk. With what a
 	// busy machine adds, it stays below the 100 ms that a kill may cost.
 	flushEvery = 60 * time.Millisecond
+	// flushAt is how many frames may wait for the disk. Those that come in a burst,
+	// as after a moment in which the machine stood still, wait for no time to pass.
+	flushAt = 5
 	// recordLength is the longest record.
 	recordLength = 100 * time.Millisecond
 	// trail is by how much sealing trails the live edge, so that a withdrawal
@@ -39,6 +42,7 @@ type Recorder struct {
 	words  chan queuedWords
 	lost   [tracks]lostFrames
 	unsaid atomic.Int64  // notes lost to a full queue
+	wake   chan struct{} // of capacity 1: there is what does not wait for the next flush
 	stop   chan struct{} // closed by Finish or Destroy
 	done   chan struct{} // closed when Run has returned, or never will begin
 	begun  atomic.Bool   // Run has begun, or never will
@@ -104,7 +108,7 @@ func newRecorder(t *take) *Recorder {
 		held:   1,
 		sealed: make(chan sealResult, 1),
 
-		cutting: cutting{wake: make(chan struct{}, 1)},
+		wake: make(chan struct{}, 1),
 	}
 }
 
@@ -121,6 +125,17 @@ func (r *Recorder) Write(track Track, a consent.RecordAudio) {
 	default:
 		r.lost[track].end.Store(int64(a.Frame().End()))
 		r.lost[track].frames.Add(1)
+	}
+	if len(r.queue) >= flushAt {
+		r.rouse()
+	}
+}
+
+// rouse has Run flush now.
+func (r *Recorder) rouse() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -175,8 +190,9 @@ func (r *Recorder) Run(ctx context.Context) error {
 		select {
 		case <-tick.C:
 			r.flush()
-		case <-r.cutting.wake:
+		case <-r.wake:
 			r.flush()
+			tick.Reset(flushEvery)
 		case jobs <- job:
 			r.handedOver(job)
 		case res := <-r.sealed:

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sidetone/media"
@@ -61,6 +62,24 @@ func (r *rig) crash() {
 	if err := errors.Join(os.Rename(old, filepath.Join(r.dir, "gone")), os.Rename(copied, old)); err != nil {
 		r.t.Fatal(err)
 	}
+}
+
+// TestBurstIsWrittenAtOnce has frames come late and together, as after a moment in
+// which the machine stood still: they do not wait in memory for time to pass.
+func TestBurstIsWrittenAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t)
+		k := r.begin(phone("c"))
+		synctest.Wait()
+		before, frame := r.spool.Bytes(), slices.Repeat([]int16{1000}, 160)
+		for n := range 50 {
+			k.put(recorder.Caller, media.Tick(n)*media.FrameTicks, frame)
+		}
+		synctest.Wait()
+		if n := r.spool.Bytes() - before; n < 46*160 {
+			t.Errorf("%d bytes of a second are on the spool", n)
+		}
+	})
 }
 
 // TestDamagedSpool damages one spool file of a crashed take in every way there

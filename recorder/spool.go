@@ -34,8 +34,8 @@ type SpoolOptions struct {
 	Conflict error      // by which Put says that a key holds other content; ErrConflict if nil
 	MaxBytes int64      // refuse new takes above it; 10 GiB if 0
 	MinFree  int64      // stop writing below so much free disk; 64 MiB if 0
-	Uploads  int        // objects uploaded at once; 8 if 0
-	Sealers  int        // segments sealed at once; one a core if 0
+	Uploads  int        // objects uploaded at once; 16 if 0
+	Sealers  int        // segments sealed at once; 8, or one a core where there are more, if 0
 	// Stored is told, from an uploader's goroutine, that all objects of a take
 	// are stored and verified, or why they never will be while this process
 	// runs. It is not told of a take that is being destroyed, and must not wait
@@ -96,7 +96,7 @@ func OpenSpool(o SpoolOptions) (*Spool, error) {
 		dir: o.Dir, node: o.Node, sync: o.Sync, erase: o.Erase, metrics: o.Metrics, log: o.Log,
 		maxBytes: orDefault(o.MaxBytes, 10<<30),
 		minFree:  orDefault(o.MinFree, 64<<20),
-		sealers:  orDefault(o.Sealers, runtime.GOMAXPROCS(0)),
+		sealers:  orDefault(o.Sealers, max(8, runtime.GOMAXPROCS(0))), // who mostly wait for the disk
 		jobs:     make(chan sealJob),
 
 		shredding: make(chan struct{}, 1),

@@ -73,7 +73,7 @@ type uploads struct {
 }
 
 func newUploads(s *Spool, o SpoolOptions) *uploads {
-	u := &uploads{spool: s, put: o.Put, conflict: o.Conflict, parallel: orDefault(o.Uploads, 8), stored: o.Stored, witness: o.Witness,
+	u := &uploads{spool: s, put: o.Put, conflict: o.Conflict, parallel: orDefault(o.Uploads, 16), stored: o.Stored, witness: o.Witness,
 		boxes: make(map[string]*outbox), wake: make(chan struct{}, 1), waiting: make(map[*outbox]struct{})}
 	if u.stored == nil {
 		u.stored = func(string, string, error) {}

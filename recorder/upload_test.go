@@ -179,7 +179,7 @@ func TestUploadsAreBounded(t *testing.T) {
 		}
 		time.Sleep(5 * time.Minute)
 		r.drain()
-		if r.store.most != 8 {
+		if r.store.most != 16 {
 			t.Errorf("%d uploads at once", r.store.most)
 		}
 	})
