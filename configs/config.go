@@ -46,6 +46,7 @@ type Database struct {
 type Server struct {
 	Listen         string   `yaml:"listen"`
 	AdminListen    string   `yaml:"admin_listen"`
+	AdminURL       string   `yaml:"admin_url"` // without a slash at its end; empty: that of the request
 	AdminToken     Secret   `yaml:"admin_token"`
 	AdminTokenFile string   `yaml:"admin_token_file"`
 	PublicURL      string   `yaml:"public_url"` // after Load empty only if the port of Listen is 0

@@ -113,6 +113,7 @@ func (c *Config) fill() {
 		c.Server.PublicURL = scheme + "://" + net.JoinHostPort("localhost", port)
 	}
 	c.Server.PublicURL = strings.TrimSuffix(c.Server.PublicURL, "/")
+	c.Server.AdminURL = strings.TrimSuffix(c.Server.AdminURL, "/")
 }
 
 func readFile(name string) ([]byte, error) {

@@ -68,6 +68,10 @@ func (c *Config) validateServer(f *faults) {
 		f.check(err == nil && (u.Path == "" || u.Path == "/"), "server.public_url",
 			"must be an http or https URL of scheme and host alone")
 	}
+	if s.AdminURL != "" {
+		u, err := plainURL(s.AdminURL)
+		f.check(err == nil && (u.Path == "" || u.Path == "/"), "server.admin_url", "must be an http or https URL of scheme and host alone")
+	}
 	f.pair(s.TLSCertFile != "", s.TLSKeyFile != "", "server.tls_cert_file", "server.tls_key_file")
 	for i, proxy := range s.TrustedProxies {
 		_, errPrefix := netip.ParsePrefix(proxy)
@@ -175,6 +179,7 @@ func (c *Config) warnings() []string {
 	var w []string
 	for _, key := range []struct{ path, url string }{
 		{"server.public_url", c.Server.PublicURL},
+		{"server.admin_url", c.Server.AdminURL},
 		{"llm.base_url", c.LLM.BaseURL},
 		{"storage.s3.endpoint", c.Storage.S3.Endpoint},
 	} {

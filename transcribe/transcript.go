@@ -71,6 +71,8 @@ type Transcript struct {
 	Answers []Answer `json:"answers"`
 	// Metadata is what the operator's own systems said about the caller.
 	Metadata map[string]string `json:"metadata,omitempty"`
+	// SnippetURL is where a snippet is had, by its id; nil: nobody knows.
+	SnippetURL func(id string) string `json:"-"`
 	// Corrections are notes that were made after the call, in that order.
 	Corrections []Correction `json:"corrections,omitempty"`
 }
@@ -144,7 +146,16 @@ func (t Transcript) WriteJSON(w io.Writer) error {
 	return e.Encode(t)
 }
 
+// snippet is where the audio of a turn is had, or else its id.
+func (t Transcript) snippet(turn Turn) string {
+	if turn.Snippet == "" || t.SnippetURL == nil {
+		return turn.Snippet
+	}
+	return t.SnippetURL(turn.Snippet)
+}
+
 // WriteText writes the transcript as plain text, a line each turn and each correction.
+// A turn ends in its snippet, if it has one.
 func (t Transcript) WriteText(w io.Writer) error {
 	if err := t.writeCorrections(w, -1); err != nil {
 		return err
@@ -153,6 +164,9 @@ func (t Transcript) WriteText(w io.Writer) error {
 		tail := ""
 		if turn.Interrupted {
 			tail = " -"
+		}
+		if at := t.snippet(turn); at != "" {
+			tail += "  [snippet " + at + "]"
 		}
 		if _, err := fmt.Fprintf(w, "[%s] %-6s  %s%s\n", clock(turn.From), turn.Speaker, turn.Text, tail); err != nil {
 			return err
@@ -179,7 +193,8 @@ func (t Transcript) writeCorrections(w io.Writer, turn int) error {
 }
 
 // WriteWebVTT writes the transcript as a WebVTT file with voice spans
-// (https://www.w3.org/TR/webvtt1/). Corrections are comments in it.
+// (https://www.w3.org/TR/webvtt1/). Corrections are comments in it, and so is where the
+// snippet of a turn is had, whose id is that of its cue.
 func (t Transcript) WriteWebVTT(w io.Writer) error {
 	if _, err := io.WriteString(w, "WEBVTT\n"); err != nil {
 		return err
@@ -190,7 +205,14 @@ func (t Transcript) WriteWebVTT(w io.Writer) error {
 	escape := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "\n", " ")
 	for i, turn := range t.Turns {
 		to := max(turn.To, turn.From+0.001)
-		if _, err := fmt.Fprintf(w, "\n%s --> %s\n<v %s>%s\n", clock(turn.From), clock(to), turn.Speaker, escape.Replace(turn.Text)); err != nil {
+		id := ""
+		if turn.Snippet != "" {
+			id = turn.Snippet + "\n"
+			if at := t.snippet(turn); at != turn.Snippet {
+				id = "NOTE snippet " + turn.Snippet + " " + strings.ReplaceAll(at, "-->", "") + "\n\n" + id
+			}
+		}
+		if _, err := fmt.Fprintf(w, "\n%s%s --> %s\n<v %s>%s\n", id, clock(turn.From), clock(to), turn.Speaker, escape.Replace(turn.Text)); err != nil {
 			return err
 		}
 		if err := t.commentCorrections(w, i); err != nil {

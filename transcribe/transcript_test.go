@@ -46,10 +46,16 @@ func TestTranscriptText(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "[00:00:00.000] agent   How many? -\n" +
-		"[00:00:02.000] caller  <seven> & a half\n" +
+		"[00:00:02.000] caller  <seven> & a half  [snippet 000001]\n" +
 		"[01:02:05.000] caller  Eight.\n"
 	if out.String() != want {
 		t.Errorf("text is\n%swant\n%s", out.String(), want)
+	}
+	linked := transcript(t)
+	linked.SnippetURL = func(id string) string { return "https://x/" + id + "?a=1&b" }
+	out.Reset()
+	if err := linked.WriteText(&out); err != nil || strings.Count(out.String(), "https") != 1 || !strings.Contains(out.String(), "half  [snippet https://x/000001?a=1&b]\n") {
+		t.Errorf("%v, with links it is\n%s", err, out.String())
 	}
 }
 
@@ -60,10 +66,16 @@ func TestTranscriptWebVTT(t *testing.T) {
 	}
 	want := "WEBVTT\n" +
 		"\n00:00:00.000 --> 00:00:01.000\n<v agent>How many?\n" +
-		"\n00:00:02.000 --> 00:00:03.500\n<v caller>&lt;seven&gt; &amp; a half\n" +
+		"\n000001\n00:00:02.000 --> 00:00:03.500\n<v caller>&lt;seven&gt; &amp; a half\n" +
 		"\n01:02:05.000 --> 01:02:06.000\n<v caller>Eight.\n"
 	if out.String() != want {
 		t.Errorf("WebVTT is\n%swant\n%s", out.String(), want)
+	}
+	linked := transcript(t)
+	linked.SnippetURL = func(id string) string { return "https://x/" + id + "?a=-->&b" }
+	out.Reset()
+	if err := linked.WriteWebVTT(&out); err != nil || !strings.Contains(out.String(), "\n\nNOTE snippet 000001 https://x/000001?a=&b\n\n000001\n00:00:02.000 --> ") {
+		t.Errorf("%v, with links it is\n%s", err, out.String())
 	}
 }
 
@@ -110,7 +122,7 @@ func TestCorrectionsAreShown(t *testing.T) {
 	}
 	want := "[00:00:00.000] agent   How many? -\n" +
 		"  (correction of 00:00:00.000, 2026-11-22: (a correction that can not be read))\n" +
-		"[00:00:02.000] caller  <seven> & a half\n" +
+		"[00:00:02.000] caller  <seven> & a half  [snippet 000001]\n" +
 		"  (correction of 00:00:02.000, 2026-11-22: Seventeen --> and a half.)\n" +
 		"[01:02:05.000] caller  Eight.\n" +
 		"  (correction of the call, 2026-11-22: They called back.)\n"

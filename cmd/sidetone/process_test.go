@@ -227,7 +227,7 @@ func TestAFirstCall(t *testing.T) {
 	if len(tr.Answers) != 2 || tr.Answers[0].Value != true || tr.Answers[1].Value != 8.0 {
 		t.Errorf("the answers are %v", tr.Answers)
 	}
-	if vtt := s.run(t, "recordings", "transcript", calls[0].ID, "--format", "vtt"); !strings.HasPrefix(vtt, "WEBVTT\n\n00:00:0") {
+	if vtt := s.run(t, "recordings", "transcript", calls[0].ID, "--format", "vtt"); !strings.HasPrefix(vtt, "WEBVTT\n\n") || !strings.Contains(vtt, "\n00:00:0") {
 		t.Errorf("the WebVTT begins %q", vtt[:min(len(vtt), 40)])
 	}
 	if tr.Answers[0].Snippet == "" || tr.Answers[1].Snippet != "" {

@@ -21,7 +21,7 @@ const sealed = "sealed"
 // aboutRecording reports whether rows of this event are about what became of a
 // recording, or who has read it. They prove no consent.
 func aboutRecording(event string) bool {
-	return slices.Contains([]string{sealed, accessed, erasedEvent, holdEvent, releaseEvent, expiredEvent, correctedEvent}, event)
+	return slices.Contains([]string{sealed, accessed, erasedEvent, holdEvent, releaseEvent, expiredEvent, correctedEvent, revokedEvent}, event)
 }
 
 // sealedRow is the body of a row that anchors a manifest.

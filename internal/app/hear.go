@@ -62,6 +62,7 @@ func (a *App) reading(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		var t transcribe.Transcript
 		if t, err = transcriptOf(r.Context(), a.ledger, recording); err == nil {
+			t.SnippetURL = a.snippetURLs(r, c.ID, take)
 			err = write.to(&t, &text)
 		}
 	}

@@ -248,8 +248,14 @@ func TestLinkIsForOneCall(t *testing.T) {
 	if answer, body := g.ask(t, "GET", link.Recording, "", "Range", "bytes=44-99"); answer.StatusCode != 206 || len(body) != 56 {
 		t.Errorf("recording: %s %s", answer.Status, body)
 	}
-	if answer, body := g.ask(t, "GET", link.Transcript+"&format=text", ""); answer.StatusCode != 200 || !strings.Contains(string(body), "I said") {
+	answer, body := g.ask(t, "GET", link.Transcript+"&format=text", "")
+	if answer.StatusCode != 200 || !strings.Contains(string(body), "I said") {
 		t.Errorf("transcript: %s %s", answer.Status, body)
+	}
+	if _, at, linked := strings.Cut(string(body), "[snippet "); !linked {
+		t.Errorf("the line has no snippet: %s", body)
+	} else if answer, wav := g.ask(t, "GET", strings.TrimSuffix(at, "]\n"), ""); answer.StatusCode != 200 || !strings.HasPrefix(string(wav), "RIFF") {
+		t.Errorf("the snippet of the line: %s %.40q", answer.Status, wav)
 	}
 	if answer, _ := g.ask(t, "GET", strings.Replace(link.Recording, "/c1/", "/c2/", 1), ""); answer.StatusCode != 403 {
 		t.Errorf("another call: %s", answer.Status)
@@ -257,8 +263,20 @@ func TestLinkIsForOneCall(t *testing.T) {
 	if answer, _ := g.ask(t, "GET", "/api/v1/calls/c1/recording", ""); answer.StatusCode != 401 {
 		t.Errorf("without the link: %s", answer.Status)
 	}
+	if answer, body := g.operates(t, "DELETE", "/api/v1/calls/CAc1/links", ""); answer.StatusCode != 200 || !strings.Contains(string(body), `"revoked_at"`) {
+		t.Errorf("taking back: %s %s", answer.Status, body)
+	}
+	for _, u := range []string{link.Recording, link.Transcript} {
+		if answer, body := g.ask(t, "GET", u, ""); answer.StatusCode != 410 || !strings.Contains(string(body), "taken back") {
+			t.Errorf("taken back: %s %s", answer.Status, body)
+		}
+	}
+	if answer, _ := g.operates(t, "DELETE", "/api/v1/calls/nobody/links", ""); answer.StatusCode != 404 {
+		t.Errorf("taking back links to no call: %s", answer.Status)
+	}
 	r := g.records(t)
-	want := []string{`{"what":"recording","take":"t1","by":"link","link":"` + link.Number + `"}`, `{"what":"transcript","take":"t1","by":"link","link":"` + link.Number + `"}`}
+	want := []string{`{"what":"recording","take":"t1","by":"link","link":"` + link.Number + `"}`, `{"what":"transcript","take":"t1","by":"link","link":"` + link.Number + `"}`,
+		`{"what":"snippet","take":"t1","by":"link","link":"` + link.Number + `"}`}
 	if got := accesses(t, r, "c1"); !slices.Equal(got, want) {
 		t.Errorf("rows %q, want %q", got, want)
 	}

@@ -33,7 +33,12 @@ type links struct {
 var (
 	errLink        = errors.New("this is no link to this call; ask whoever gave it to you")
 	errLinkExpired = errors.New("this link has expired; ask for a new one")
+	errLinkRevoked = errors.New("this link was taken back; ask for a new one")
 )
+
+// revokedEvent is the event of rows that say that the links to a call which were made
+// before let nobody in any more.
+const revokedEvent = "links_revoked"
 
 // sign returns the code of a link.
 func (l links) sign(call, expires, number string) string {
@@ -42,12 +47,16 @@ func (l links) sign(call, expires, number string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// madeDigits are those of a link's number that say when it was made: milliseconds, in
+// hexadecimal.
+const madeDigits = 12
+
 // mint makes a link to a call: its text, and the number by which the ledger knows
 // it.
 func (l links) mint(call string, expires time.Time) (text, number string) {
 	var raw [8]byte
 	rand.Read(raw[:])
-	number, at := hex.EncodeToString(raw[:]), strconv.FormatInt(expires.Unix(), 10)
+	number, at := fmt.Sprintf("%0*x%x", madeDigits, time.Now().UnixMilli(), raw), strconv.FormatInt(expires.Unix(), 10)
 	return at + "." + number + "." + l.sign(call, at, number), number
 }
 
@@ -66,6 +75,22 @@ func (l links) check(call, text string, now time.Time) (number string, err error
 		return "", errLinkExpired
 	}
 	return number, nil
+}
+
+// revoked returns errLinkRevoked if the link to a call with this number, which has
+// been checked, was taken back.
+func (a *App) revoked(ctx context.Context, call, number string) error {
+	made, err := strconv.ParseInt(number[:min(len(number), madeDigits)], 16, 64)
+	if err != nil {
+		return errLink
+	}
+	rows, err := a.ledger.Rows(ctx, call)
+	for _, r := range rows {
+		if r.Event == revokedEvent && made <= r.At.UnixMilli() {
+			return errLinkRevoked
+		}
+	}
+	return err
 }
 
 // linked is the key of the number of the link by which a request came in.
@@ -101,13 +126,19 @@ func linkedCall(r *http.Request) string {
 func (a *App) byLinkOnly(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	call := linkedCall(r)
 	number, err := a.links.check(call, r.URL.Query().Get("link"), time.Now())
+	if call != "" && err == nil {
+		err = a.revoked(r.Context(), call, number)
+	}
 	switch {
 	case call == "":
 		http.Error(w, "a link is good for a recording, its transcript and its snippets", http.StatusForbidden)
-	case errors.Is(err, errLinkExpired):
+	case errors.Is(err, errLinkExpired), errors.Is(err, errLinkRevoked):
 		http.Error(w, err.Error(), http.StatusGone)
-	case err != nil:
+	case errors.Is(err, errLink):
 		http.Error(w, err.Error(), http.StatusForbidden)
+	case err != nil:
+		a.log.Error("a link can not be looked up", "call", call, "link", number, "err", err)
+		http.Error(w, "it can not be read at the moment", http.StatusServiceUnavailable)
 	default:
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), linked{}, number)))
 	}
@@ -154,9 +185,57 @@ func (a *App) makeLink(w http.ResponseWriter, r *http.Request) {
 	link := Link{Expires: time.Now().Add(lives).Truncate(time.Second).UTC()}
 	var text string
 	text, link.Number = a.links.mint(c.ID, link.Expires)
-	u := url.URL{Scheme: "http", Host: r.Host, RawQuery: "link=" + url.QueryEscape(text)}
-	link.Recording = u.JoinPath("api/v1/calls", c.ID, string(theRecording)).String()
-	link.Transcript = u.JoinPath("api/v1/calls", c.ID, string(theTranscript)).String()
+	query := url.Values{"link": {text}}
+	link.Recording = a.operatorURL(r, query, c.ID, string(theRecording))
+	link.Transcript = a.operatorURL(r, query, c.ID, string(theTranscript))
 	a.log.Info("link made", "call", c.ID, "link", link.Number, "expires", link.Expires)
 	a.answerAs(w, http.StatusCreated, link)
+}
+
+// operatorURL is where something of a call is had from the operator's listener: under
+// the address by which it is reached as the configuration says, or by which a request
+// came.
+func (a *App) operatorURL(r *http.Request, query url.Values, call string, path ...string) string {
+	base := cmp.Or(a.config.Server.AdminURL, "http://"+r.Host)
+	at := base + "/api/v1/calls/" + url.PathEscape(call)
+	for _, part := range path {
+		at += "/" + url.PathEscape(part)
+	}
+	if len(query) > 0 {
+		at += "?" + query.Encode()
+	}
+	return at
+}
+
+// Revoked says that the links to a call that were made before let nobody in.
+type Revoked struct {
+	Call string    `json:"call"`
+	At   time.Time `json:"revoked_at"`
+}
+
+// revokeLinks takes back all links to a call that were made so far.
+func (a *App) revokeLinks(w http.ResponseWriter, r *http.Request) {
+	c, err := a.db.Call(r.Context(), r.PathValue("id"))
+	if err == nil {
+		_, err = a.ledger.Append(r.Context(), c.ID, revokedEvent, []byte("{}"))
+	}
+	if err != nil {
+		a.answer(w, nil, err)
+		return
+	}
+	a.log.Info("links taken back", "call", c.ID)
+	a.answerAs(w, http.StatusOK, Revoked{c.ID, time.Now().UTC().Truncate(time.Millisecond)})
+}
+
+// snippetURLs is where the snippets of a take are had, by whoever asks for its
+// transcript in this way.
+func (a *App) snippetURLs(r *http.Request, call, take string) func(id string) string {
+	query := url.Values{}
+	if link := r.URL.Query().Get("link"); link != "" {
+		query.Set("link", link)
+	}
+	if take != takeName(1) {
+		query.Set("take", take)
+	}
+	return func(id string) string { return a.operatorURL(r, query, call, "snippets", id) }
 }

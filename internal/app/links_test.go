@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sidetone/configs"
+	"sidetone/store"
 )
 
 // TestLinksAreForOneCall holds what a link opens, and until when.
@@ -65,10 +66,18 @@ func FuzzLinks(f *testing.F) {
 // TestLinksOpenNothingElse holds what the operator's listener lets a request with
 // a link do, also where it has the token too.
 func TestLinksOpenNothingElse(t *testing.T) {
-	a := &App{config: &configs.Config{}, links: links{key: []byte("a key")}}
+	a := &App{config: &configs.Config{}, links: links{key: []byte("a key")}, ledger: ledgerIn(t, store.LedgerOptions{}), log: newLog(t.Output())}
 	a.config.Server.AdminToken = "the token of the operator"
 	good, number := a.links.mint("c1", time.Now().Add(time.Minute))
 	old, _ := a.links.mint("c1", time.Now().Add(-time.Second))
+	back, _ := a.links.mint("c3", time.Now().Add(time.Minute))
+	elsewhere, elsewheres := a.links.mint("c4", time.Now().Add(time.Minute))
+	if _, err := a.ledger.Append(t.Context(), "c3", revokedEvent, []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(2 * time.Millisecond) // links made in the same one are taken back too
+	fresh, freshs := a.links.mint("c3", time.Now().Add(time.Minute))
+	numbers := map[string]string{good: number, elsewhere: elsewheres, fresh: freshs}
 	seen := ""
 	guarded := a.guard(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		by, link := byLinkOf(r)
@@ -85,6 +94,11 @@ func TestLinksOpenNothingElse(t *testing.T) {
 		{"HEAD", "/api/v1/calls/c1/recording?channel=left&link=" + good, false, 200, ""},
 		{"GET", "/api/v1/calls/c1/transcript?link=" + good, false, 200, ""},
 		{"GET", "/api/v1/calls/c1/recording?link=" + old, false, 410, "expired"},
+		{"GET", "/api/v1/calls/c3/recording?link=" + back, false, 410, "taken back"},
+		{"GET", "/api/v1/calls/c3/snippets/000001?link=" + back, false, 410, "taken back"},
+		{"GET", "/api/v1/calls/c3/recording?link=" + fresh, false, 200, ""},
+		{"GET", "/api/v1/calls/c4/recording?link=" + elsewhere, false, 200, ""},
+		{"DELETE", "/api/v1/calls/c1/links?link=" + good, false, 403, "recording"},
 		{"GET", "/api/v1/calls/c2/recording?link=" + good, false, 403, "no link to this call"},
 		{"GET", "/api/v1/calls/c1/recording?link=x", false, 403, "no link to this call"},
 		{"GET", "/api/v1/calls/c1/recording?link=x", true, 403, "no link to this call"},
@@ -108,8 +122,23 @@ func TestLinksOpenNothingElse(t *testing.T) {
 		if w.Code != test.status || !strings.Contains(w.Body.String(), test.says) {
 			t.Errorf("%s %s: %d %q", test.method, test.target, w.Code, w.Body)
 		}
-		if want := "link " + number; (seen == want) != (test.status == 200) {
+		if want := "link " + numbers[r.URL.Query().Get("link")]; (seen == want) != (test.status == 200) {
 			t.Errorf("%s %s came in as %q", test.method, test.target, seen)
+		}
+	}
+}
+
+// TestLinksBehindAProxy begin with the address by which operators reach the listener.
+func TestLinksBehindAProxy(t *testing.T) {
+	a := &App{config: &configs.Config{}}
+	r := httptest.NewRequest("GET", "/api/v1/calls/c1/transcript?link=a.b.c&format=text", nil)
+	for admin, want := range map[string]string{
+		"":                        "http://example.com/api/v1/calls/c1/snippets/000001?link=a.b.c&take=t2",
+		"https://ops.example.org": "https://ops.example.org/api/v1/calls/c1/snippets/000001?link=a.b.c&take=t2",
+	} {
+		a.config.Server.AdminURL = admin
+		if got := a.snippetURLs(r, "c1", "t2")("000001"); got != want {
+			t.Errorf("with %q: %s", admin, got)
 		}
 	}
 }

@@ -146,7 +146,8 @@ func (a *App) operatorRoutes() map[string]http.Handler {
 
 		"GET /api/v1/calls/{id}/snippets/{snippet}": http.HandlerFunc(a.hearSnippet),
 
-		"POST /api/v1/calls/{id}/links": http.HandlerFunc(a.makeLink),
+		"POST /api/v1/calls/{id}/links":   http.HandlerFunc(a.makeLink),
+		"DELETE /api/v1/calls/{id}/links": http.HandlerFunc(a.revokeLinks),
 
 		"POST /api/v1/calls/{id}/corrections": http.HandlerFunc(a.correctCall),
 
