@@ -56,7 +56,7 @@ func command() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&g.config, "config", "configs/sidetone.yaml", "configuration file; empty for the defaults")
 	root.PersistentFlags().BoolVar(&g.json, "json", false, "print JSON")
-	root.AddCommand(serveCommand(g), tryCommand(g), callsCommand(g), recordingsCommand(g), eraseCommand(g), holdCommand(g), retentionCommand(g), exportCommand(g), keysCommand(g), numbersCommand(g), consentCommand(g), ledgerCommand(g), nodesCommand(g), storageCommand(g), webhooksCommand(g), configCommand(g), versionCommand(g))
+	root.AddCommand(serveCommand(g), tryCommand(g), callsCommand(g), recordingsCommand(g), eraseCommand(g), holdCommand(g), retentionCommand(g), exportCommand(g), keysCommand(g), numbersCommand(g), consentCommand(g), ledgerCommand(g), nodesCommand(g), storageCommand(g), webhooksCommand(g), providersCommand(g), configCommand(g), versionCommand(g))
 	return root
 }
 

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"fmt"
 	"net/url"
 	"os"
@@ -11,7 +10,6 @@ import (
 	"sidetone/dialog"
 	"sidetone/telephony"
 	"sidetone/transcribe/moonshine"
-	"sidetone/transcribe/remote"
 	"sidetone/transcribe/spoken"
 )
 
@@ -161,19 +159,14 @@ func enginesOf(c *configs.Config, file *dialog.Agent) (engines []ExplainedEngine
 	if file.LLM == nil {
 		return append(engines, ExplainedEngine{Part: "agent", Name: "script"})
 	}
-	endpoints := c.LLM.Endpoints()
-	if len(endpoints) == 0 {
-		return append(engines, ExplainedEngine{Part: "agent", Name: file.LLM.Model})
+	model := ExplainedEngine{Part: "agent", Name: file.LLM.Model}
+	if model.Name == "" {
+		model.Name = c.LLM.Model
 	}
-	endpoints[0].Model = cmp.Or(file.LLM.Model, endpoints[0].Model)
-	for _, e := range endpoints {
-		model := ExplainedEngine{Part: "agent", Name: e.Model}
-		if u, err := url.Parse(e.BaseURL); err == nil && !remote.OnThisMachine(e.BaseURL) {
-			model.Where = u.Host
-		}
-		engines = append(engines, model)
+	if u, err := url.Parse(c.LLM.BaseURL); err == nil && !localModel(c) {
+		model.Where = u.Host
 	}
-	return engines
+	return append(engines, model)
 }
 
 // explained adds to a reason what it rests on.

@@ -5,8 +5,8 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"fmt"
+	"net/url"
 	"regexp"
-	"slices"
 
 	"sidetone/call"
 	"sidetone/configs"
@@ -122,25 +122,38 @@ func localEngines(c *configs.Config, llm bool) bool {
 	return vendorURL(c) == "" && (!llm || localModel(c))
 }
 
-// localModel reports whether all language models that may be asked do.
 func localModel(c *configs.Config) bool {
-	return !slices.ContainsFunc(c.LLM.Endpoints(), func(e configs.LLMFallback) bool { return !remote.OnThisMachine(e.BaseURL) })
+	return c.LLM.BaseURL == "" || remote.OnThisMachine(c.LLM.BaseURL)
 }
 
 // vendorURL is where speech recognition on another machine is; empty where it is
 // on this one.
 func vendorURL(c *configs.Config) string {
-	address := ""
-	switch c.Speech.STT {
-	case configs.STTDeepgram:
-		address = c.Speech.Deepgram.URL
-	case configs.STTOpenAI:
-		address = c.Speech.OpenAI.URL
-	}
+	address := addressOf(c)
 	if remote.OnThisMachine(address) {
 		return ""
 	}
 	return address
+}
+
+// addressOf is where the configured speech recognition is, if it is not built in.
+func addressOf(c *configs.Config) string {
+	switch c.Speech.STT {
+	case configs.STTDeepgram:
+		return c.Speech.Deepgram.URL
+	case configs.STTOpenAI:
+		return c.Speech.OpenAI.URL
+	}
+	return ""
+}
+
+// hostOf returns the host of a URL.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 // message returns the message by which an agent asks a caller of a kind of leg as

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,7 +114,7 @@ func (a *App) openRecognition() error {
 		a.speech.Answers = engine
 	}
 	if a.config.Speech.STT != configs.STTMoonshine {
-		a.speech.Engine, err = openVendor(a.config, remote.Options{Metrics: remote.NewMetrics(a.registry)})
+		a.speech.Engine, err = openVendor(a.config, "", remote.Options{Metrics: remote.NewMetrics(a.registry)})
 		return err
 	}
 	if engine.Loaded() {
@@ -122,15 +123,15 @@ func (a *App) openRecognition() error {
 	return nil
 }
 
-// openVendor opens the configured recognition engine that is not built in. It
-// does not connect.
-func openVendor(c *configs.Config, o remote.Options) (transcribe.Engine, error) {
+// openVendor opens the configured recognition engine that is not built in, with
+// another key than the configured one if key is not empty. It does not connect.
+func openVendor(c *configs.Config, key string, o remote.Options) (transcribe.Engine, error) {
 	switch s := c.Speech; s.STT {
 	case configs.STTDeepgram:
-		return deepgram.New(deepgram.Options{URL: s.Deepgram.URL, Key: s.Deepgram.APIKey.Reveal(), Model: s.Deepgram.Model,
+		return deepgram.New(deepgram.Options{URL: s.Deepgram.URL, Key: cmp.Or(key, s.Deepgram.APIKey.Reveal()), Model: s.Deepgram.Model,
 			Language: s.Deepgram.Language, Train: s.Deepgram.Train, Remote: o})
 	case configs.STTOpenAI:
-		return openai.New(openai.Options{API: openai.API(s.OpenAI.API), URL: s.OpenAI.URL, Key: s.OpenAI.APIKey.Reveal(), Model: s.OpenAI.Model,
+		return openai.New(openai.Options{API: openai.API(s.OpenAI.API), URL: s.OpenAI.URL, Key: cmp.Or(key, s.OpenAI.APIKey.Reveal()), Model: s.OpenAI.Model,
 			Language: s.OpenAI.Language, Remote: o})
 	default:
 		return nil, fmt.Errorf("app: speech.stt: %s is no engine elsewhere", s.STT)

@@ -82,16 +82,3 @@ func (c Clip) At(t testing.TB, rate int) Clip {
 	c.Rate, c.PCM = rate, pcm
 	return c
 }
-
-// Frames cuts audio into frames from a tick on; the last one is filled up with
-// silence.
-func Frames(pcm []int16, rate int, at media.Tick) []media.Frame {
-	n := media.FrameSamples(rate)
-	var frames []media.Frame
-	for ; len(pcm) > 0; at += media.FrameTicks {
-		frame := media.Frame{At: at, PCM: make([]int16, n)}
-		pcm = pcm[copy(frame.PCM, pcm):]
-		frames = append(frames, frame)
-	}
-	return frames
-}

@@ -1,0 +1,193 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"sidetone/configs"
+	"sidetone/dialog/tts/flite"
+	"sidetone/media"
+	"sidetone/transcribe"
+	"sidetone/transcribe/contract"
+	"sidetone/transcribe/remote"
+)
+
+// ProviderCheck is what came out of holding the configured recognition against
+// the contract that engines keep to.
+type ProviderCheck struct {
+	Engine string         `json:"engine"`
+	Host   string         `json:"host"`
+	Cases  []ProviderCase `json:"cases"`
+}
+
+// ProviderCase is one part of the contract.
+type ProviderCase struct {
+	Rate    int      `json:"rate,omitempty"` // Hz: 8000 as from phones, 16000 as from web pages
+	Name    string   `json:"name"`
+	Seconds float64  `json:"seconds"`
+	Faults  []string `json:"faults,omitempty"` // none: it is kept
+}
+
+// Failed reports whether something is wrong.
+func (p ProviderCheck) Failed() bool {
+	for _, c := range p.Cases {
+		if len(c.Faults) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// ProviderSpeech is what is said to a provider: a WAV file and its words, or
+// nothing for a sentence of the built-in voice.
+type ProviderSpeech struct {
+	File  string
+	Words string
+	Fast  bool // as fast as it can be sent, and not as people speak
+}
+
+// errBuiltIn says that there is no provider.
+var errBuiltIn = errors.New("app: speech.stt is no provider; there is nothing to check")
+
+// checkedWords is what the built-in voice says to a provider.
+const checkedWords = "please go forward ten meters and then turn to the left"
+
+// wrongKey is no key of anybody's.
+const wrongKey = "sidetone-providers-check-wrong-key"
+
+// CheckProviders holds the configured recognition, if it is a vendor's, against
+// the same contract that the tests hold its fake against, at both rates; each
+// case is told as it ends. It costs what some minutes of speech cost there.
+func CheckProviders(ctx context.Context, c *configs.Config, speech ProviderSpeech, told func(ProviderCase)) (ProviderCheck, error) {
+	if c.Speech.STT == configs.STTNone || c.Speech.STT == configs.STTMoonshine {
+		return ProviderCheck{}, errBuiltIn
+	}
+	engine, err := openVendor(c, "", remote.Options{})
+	if err != nil {
+		return ProviderCheck{}, err
+	}
+	said, err := speech.open(ctx, c)
+	if err != nil {
+		return ProviderCheck{}, err
+	}
+	p := ProviderCheck{Engine: engine.Name(), Host: hostOf(addressOf(c))}
+	add := func(rate int, name string, hold func(contract.T)) {
+		if ctx.Err() != nil {
+			return
+		}
+		done := ProviderCase{Rate: rate, Name: name}
+		began := time.Now()
+		done.Faults = faultsOf(hold)
+		done.Seconds = time.Since(began).Seconds()
+		told(done)
+		p.Cases = append(p.Cases, done)
+	}
+	add(0, "a wrong key is refused as such", func(t contract.T) { refusesKey(ctx, t, c, said) })
+	for _, rate := range []int{8000, 16000} {
+		pcm, err := media.Resample(said.pcm, said.rate, rate)
+		if err != nil {
+			return p, err
+		}
+		s := contract.Subject{Engine: engine, Words: said.words, Rate: rate, PCM: pcm, WordErrors: len(strings.Fields(said.words)) / 4, Paced: !speech.Fast}
+		for _, held := range contract.Cases {
+			add(rate, held.Name, func(t contract.T) { held.Hold(t, s) })
+		}
+	}
+	return p, ctx.Err()
+}
+
+// saidTo is speech for a provider.
+type saidTo struct {
+	words string
+	rate  int
+	pcm   []int16
+}
+
+// open reads the speech, or has the built-in voice say it.
+func (s ProviderSpeech) open(ctx context.Context, c *configs.Config) (saidTo, error) {
+	if s.File == "" {
+		voice, err := flite.New(ctx, flite.Options{ModelsDir: c.Speech.ModelsDir, Voice: "rms"})
+		if err != nil {
+			return saidTo{}, fmt.Errorf("app: the built-in voice, in place of a file: %w", err)
+		}
+		defer voice.Close()
+		audio, err := render(voice)(ctx, checkedWords)
+		return saidTo{checkedWords, audio.Rate, audio.PCM}, err
+	}
+	data, err := os.ReadFile(s.File)
+	if err != nil {
+		return saidTo{}, err
+	}
+	audio, err := media.DecodeWAV(data)
+	if err != nil {
+		return saidTo{}, fmt.Errorf("%s: %w", s.File, err)
+	}
+	return saidTo{strings.ToLower(s.Words), audio.Rate, audio.PCM}, nil
+}
+
+// refusesKey holds that a wrong key is told from other faults. A server on this
+// machine may want none.
+func refusesKey(ctx context.Context, t contract.T, c *configs.Config, said saidTo) {
+	if remote.OnThisMachine(addressOf(c)) {
+		return
+	}
+	engine, err := openVendor(c, wrongKey, remote.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := engine.Open(transcribe.Options{Rate: 8000, Language: "en"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pcm, err := media.Resample(said.pcm, said.rate, 8000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := contract.Drive(t, session, 8000, 0)
+	d.Say(pcm) // what makes no connection before the end of a turn is asked by it
+	d.Session.Finalize(d.At)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	err = session.Run(ctx)
+	var f *transcribe.Failure
+	if !errors.As(err, &f) || f.Class != transcribe.Denied {
+		t.Errorf("a wrong key ended with %v, want a failure of class %s", err, transcribe.Denied)
+	}
+}
+
+// holding takes note of the faults of one case.
+type holding struct {
+	faults []string
+	after  []func()
+}
+
+// stopped is panicked with by Fatal.
+type stopped struct{}
+
+// faultsOf runs a case and returns its faults.
+func faultsOf(hold func(contract.T)) []string {
+	n := &holding{}
+	func() {
+		defer func() {
+			if p := recover(); p != nil && p != any(stopped{}) {
+				panic(p)
+			}
+		}()
+		hold(n)
+	}()
+	for i := len(n.after) - 1; i >= 0; i-- {
+		n.after[i]()
+	}
+	return n.faults
+}
+
+func (*holding) Helper()                     {}
+func (n *holding) Error(args ...any)         { n.faults = append(n.faults, fmt.Sprint(args...)) }
+func (n *holding) Errorf(f string, a ...any) { n.faults = append(n.faults, fmt.Sprintf(f, a...)) }
+func (n *holding) Fatal(args ...any)         { n.Error(args...); panic(stopped{}) }
+func (n *holding) Fatalf(f string, a ...any) { n.Errorf(f, a...); panic(stopped{}) }
+func (n *holding) Cleanup(f func())          { n.after = append(n.after, f) }
