@@ -108,3 +108,34 @@ func TestNobodyIsToldOfErasedCalls(t *testing.T) {
 		t.Errorf("a job that can not be read: %v", err)
 	}
 }
+
+// TestSilencedWithoutAGateway: a command that erases without a gateway drops what waits
+// to be told as well.
+func TestSilencedWithoutAGateway(t *testing.T) {
+	c := configs.Default()
+	c.DataDir = t.TempDir()
+	c.Keys.Dir, c.Recorder.SpoolDir = filepath.Join(c.DataDir, "keys"), filepath.Join(c.DataDir, "spool")
+	c.Webhooks.Endpoints = []configs.Webhook{{Name: "crm"}}
+	db, err := store.OpenDB(t.Context(), databaseAt(c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &Erasing{config: c, records: &Records{config: c, db: db, ledger: ledgerIn(t, store.LedgerOptions{})}}
+	if err := x.open(t.Context(), newLog(t.Output())); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"gone", "stays"} {
+		if _, err := x.here.jobs.Add(t.Context(), hookQueue+"crm", webhooks.ID(webhooks.CallFinished, id, ""), []byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := x.here.silence(t.Context(), []ErasureOf{{Call: "gone", State: IsErased}, {Call: "stays", State: ErasureHeld}}); err != nil {
+		t.Fatal(err)
+	}
+	if jobs, err := x.here.jobs.List(t.Context(), hookQueue+"crm", "", 10); err != nil || len(jobs) != 1 || jobs[0].Key != webhooks.ID(webhooks.CallFinished, "stays", "") {
+		t.Errorf("%+v, %v", jobs, err)
+	}
+	if err := errors.Join(x.here.jobs.Stop(t.Context()), x.here.spool.Close(), db.Close()); err != nil {
+		t.Error(err)
+	}
+}
