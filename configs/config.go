@@ -154,12 +154,48 @@ type Deepgram struct {
 
 // LLM is a chat endpoint.
 type LLM struct {
-	Engine     LLMEngine `yaml:"engine"`
+	Engine     LLMEngine     `yaml:"engine"`
+	BaseURL    string        `yaml:"base_url"`
+	APIKey     Secret        `yaml:"api_key"`
+	APIKeyFile string        `yaml:"api_key_file"`
+	Model      string        `yaml:"model"`
+	Prices     Prices        `yaml:"prices"`
+	FirstToken Duration      `yaml:"first_token"`
+	Takeover   Duration      `yaml:"takeover"`
+	Timeout    Duration      `yaml:"timeout"`
+	Fallbacks  []LLMFallback `yaml:"fallbacks"`
+}
+
+// LLMFallback is a chat endpoint that takes over from those before it.
+type LLMFallback struct {
+	Name       string    `yaml:"name"`
+	Engine     LLMEngine `yaml:"engine"` // never empty after Load
 	BaseURL    string    `yaml:"base_url"`
 	APIKey     Secret    `yaml:"api_key"`
 	APIKeyFile string    `yaml:"api_key_file"`
 	Model      string    `yaml:"model"`
-	Timeout    Duration  `yaml:"timeout"`
+	Prices     Prices    `yaml:"prices"`
+}
+
+// Prices are those of a million tokens, in the operator's currency.
+type Prices struct {
+	Input   float64 `yaml:"input"`
+	Cached  float64 `yaml:"cached"`
+	Written float64 `yaml:"written"`
+	Output  float64 `yaml:"output"`
+}
+
+// LLMMain is the name of the endpoint that is asked first.
+const LLMMain = "main"
+
+// Endpoints are all chat endpoints, in the order in which they are asked; none
+// where there is no language model.
+func (l LLM) Endpoints() []LLMFallback {
+	if l.BaseURL == "" {
+		return nil
+	}
+	first := LLMFallback{LLMMain, l.Engine, l.BaseURL, l.APIKey, l.APIKeyFile, l.Model, l.Prices}
+	return append([]LLMFallback{first}, l.Fallbacks...)
 }
 
 // Recorder is the spool.
@@ -276,7 +312,7 @@ func Default() *Config {
 		Consent: Consent{Floor: ModeNotice, Jurisdictions: "configs/consent/jurisdictions.yaml"},
 		Speech: Speech{STT: STTMoonshine, TTS: TTSFlite, Voice: "rms", ModelsDir: "models", Deepgram: Deepgram{URL: "https://api.deepgram.com", Model: "nova-3"},
 			OpenAI: OpenAI{API: OpenAITranscriptions, URL: "https://api.openai.com/v1", Model: "gpt-4o-transcribe"}},
-		LLM: LLM{Engine: LLMOpenAI, Timeout: Duration(20 * time.Second)},
+		LLM: LLM{Engine: LLMOpenAI, FirstToken: Duration(4 * time.Second), Takeover: Duration(2500 * time.Millisecond), Timeout: Duration(20 * time.Second)},
 		Recorder: Recorder{
 			SpoolMaxBytes: 10 << 30,
 			OnFull:        RefuseCalls,

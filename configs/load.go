@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -37,12 +38,16 @@ func Load(path string, environ []string) (*Config, []string, error) {
 
 // readSecrets fills each secret that is given as a file.
 func (c *Config) readSecrets() error {
-	var hooks error
+	var listed error
 	for i := range c.Webhooks.Endpoints {
 		e := &c.Webhooks.Endpoints[i]
-		hooks = errors.Join(hooks, readSecrets(fmt.Sprintf("webhooks.endpoints[%d].secrets", i), &e.Secrets, e.SecretsFile))
+		listed = errors.Join(listed, readSecrets(fmt.Sprintf("webhooks.endpoints[%d].secrets", i), &e.Secrets, e.SecretsFile))
 	}
-	return errors.Join(hooks,
+	for i := range c.LLM.Fallbacks {
+		e := &c.LLM.Fallbacks[i]
+		listed = errors.Join(listed, readSecret(fmt.Sprintf("llm.fallbacks[%d].api_key", i), &e.APIKey, e.APIKeyFile))
+	}
+	return errors.Join(listed,
 		readSecret("database.url", &c.Database.URL, c.Database.URLFile),
 		readSecret("server.admin_token", &c.Server.AdminToken, c.Server.AdminTokenFile),
 		readSecret("telephony.twilio.api_key_secret", &c.Telephony.Twilio.APIKeySecret, c.Telephony.Twilio.APIKeySecretFile),
@@ -101,6 +106,10 @@ func (c *Config) fill() {
 	}
 	if c.Erasures.Location == "" {
 		c.Erasures.Location = filepath.Join(c.DataDir, "erasures")
+	}
+	for i := range c.LLM.Fallbacks {
+		e := &c.LLM.Fallbacks[i]
+		e.Engine = cmp.Or(e.Engine, LLMOpenAI)
 	}
 	if c.Keys.Dir == "" {
 		c.Keys.Dir = filepath.Join(c.DataDir, "keys")

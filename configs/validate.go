@@ -116,13 +116,7 @@ func (c *Config) validateCalls(f *faults) {
 		f.check(number != "", "agents.numbers", "has an empty number")
 		f.check(agentName.MatchString(c.Agents.Numbers[number]), join("agents.numbers", number), agentNameReason)
 	}
-	if c.LLM.BaseURL != "" {
-		if _, err := plainURL(c.LLM.BaseURL); err != nil {
-			f.add("llm.base_url", "%v", err)
-		}
-	}
-	f.pair(c.LLM.BaseURL != "", c.LLM.Model != "", "llm.base_url", "llm.model")
-	f.check(c.LLM.Timeout > 0, "llm.timeout", "must be more than 0s")
+	c.validateLLM(f)
 }
 
 // bucketName is the form of a bucket's name, after the rules of Amazon S3.
@@ -193,7 +187,7 @@ func (c *Config) warnings() []string {
 	if c.Server.AdminToken != "" && len(c.Server.AdminToken) < 16 {
 		w = append(w, "server.admin_token: shorter than 16 characters; it can be guessed")
 	}
-	return append(append(w, c.warnWeb()...), c.warnHooks()...)
+	return slices.Concat(w, c.warnWeb(), c.warnHooks(), c.warnLLM())
 }
 
 // plainURL parses an http or https URL without user, query and fragment. Its

@@ -211,6 +211,12 @@ func setScalar(v reflect.Value, text string) error {
 			return errors.New("must be true or false")
 		}
 		v.SetBool(text == "true")
+	case reflect.Float64:
+		n, err := strconv.ParseFloat(text, 64)
+		if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
+			return errors.New("must be a number")
+		}
+		v.SetFloat(n)
 	case reflect.Int:
 		n, err := strconv.Atoi(text)
 		if err != nil {

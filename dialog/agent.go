@@ -21,6 +21,8 @@ type Agent struct {
 	Apology     string  `yaml:"apology"`  // said when a reply failed
 	Farewell    string  `yaml:"farewell"` // said when the next one failed too
 	Truth       string  `yaml:"truth"`    // said to a caller who asks whether the agent is a machine
+	Filler      string  `yaml:"filler"`   // said while a reply takes its time
+	WayOut      string  `yaml:"way_out"`  // a number to connect the caller to after the farewell
 	Pause       bool    `yaml:"pause"`    // the language model may pause the recording
 
 	// Snippets says what of the recording becomes clips of their own.
@@ -129,6 +131,8 @@ func (a *Agent) Settings() Settings {
 	s.Apology = a.Apology
 	s.Farewell = a.Farewell
 	s.Truth = a.Truth
+	s.Wait.Filler = a.Filler
+	s.WayOut = a.WayOut
 	return s
 }
 
@@ -148,5 +152,6 @@ func defaultAgent() Agent {
 		Apology:  s.Apology,
 		Farewell: s.Farewell,
 		Truth:    s.Truth,
+		Filler:   s.Wait.Filler,
 	}
 }

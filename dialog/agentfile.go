@@ -110,6 +110,9 @@ func ParseAgent(name string, data []byte) (*Agent, error) {
 	if a.Name == "" {
 		a.Name = name
 	}
+	if base, _, _ := strings.Cut(a.Language, "-"); base != "en" && a.Filler == DefaultSettings("").Wait.Filler {
+		a.Filler = "" // nobody is spoken to in English in between
+	}
 	if a.Name != name {
 		return nil, fmt.Errorf("%w: name: %q does not match the file's name %q", ErrAgent, a.Name, name)
 	}

@@ -83,7 +83,7 @@ func TestShownDefaults(t *testing.T) {
 		}
 		shown = strings.Replace(shown, "\n  # "+key, "\n  "+key, 1)
 	}
-	for _, key := range []string{"voice:", "snippets:", "turn:", "silence:", "truth:", "apology:", "farewell:", "  name:", "  min_silence:", "  max_silence:",
+	for _, key := range []string{"voice:", "snippets:", "turn:", "silence:", "truth:", "filler:", "way_out:", "apology:", "farewell:", "  name:", "  min_silence:", "  max_silence:",
 		"  digits_silence:", "  barge_in:", "  commit_after:", "  resume_after:", "  key_pause:", "  after:", "  reprompts:", "  goodbye:"} {
 		if !strings.Contains(shown, "\n# "+key) {
 			t.Errorf("interview.yaml does not show %s", key)
@@ -157,6 +157,7 @@ func TestParseAgentFaults(t *testing.T) {
 		{"not YAML", "name: test\na: b: secret", "line 2: mapping values are not allowed"},
 		{"two documents", minimal + "---\na: 1\n", "after the end of the agent"},
 		{"truth", "truth: \" \"\n" + minimal, "truth: a text is needed"},
+		{"way out", "way_out: \"112\"\n" + minimal, `way_out: "112" is no number`},
 		{"unknown key", "colour: secret\n" + minimal, "line 1: unknown key colour"},
 		{"unknown key inside", change("greeting:", "greting:"), "line 6: unknown key greting"},
 		{"wrong type", "turn: {min_silence: [secret]}\n" + minimal, `line 1: found a list, want a duration such as "1.5s"`},
@@ -213,6 +214,21 @@ func TestParseAgentFaults(t *testing.T) {
 				t.Errorf("the error quotes the file or speaks Go: %v", err)
 			}
 		})
+	}
+}
+
+// TestFillerSpeaksTheLanguage checks that nobody is spoken to in English in
+// between, unless the file says what.
+func TestFillerSpeaksTheLanguage(t *testing.T) {
+	for file, want := range map[string]string{
+		"": "One moment, please.", "language: en-GB\n": "One moment, please.", "language: de\n": "",
+		"language: de\nfiller: Einen Moment.\n": "Einen Moment.", "filler: \"\"\n": "",
+	} {
+		file += "notice:\n  parts:\n    - {kind: recording, text: This call is recorded.}\nllm: {prompt: Hi.}\n"
+		a, err := ParseAgent("test", []byte(file))
+		if err != nil || a.Settings().Wait.Filler != want {
+			t.Errorf("%s: %q, %v", file, a.Settings().Wait.Filler, err)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ package dialog
 import (
 	"context"
 	"iter"
+	"time"
 
 	"sidetone/consent"
 )
@@ -49,16 +50,17 @@ type Line struct {
 
 // Part is a piece of a reply. A part may carry any of its fields, also none.
 type Part struct {
-	Sentence  string  // one sentence to speak; plain text
-	Protected bool    // the sentence may not be interrupted
-	Answer    *Answer // an answer of the caller that the reply has understood
-	Expect    Expect  // how to listen after the reply; the last part's counts
-	End       bool    // end the call when all has been played
-	Transfer  string  // End: connect the caller to this number instead of hanging up
-	Pause     bool    // pause the recording when all has been played: the caller keys in what nobody shall see
-	Resume    bool    // resume the recording when all has been played
-	HandOver  string  // ask the call to have this agent go on when all has been played
-	Minor     bool    // the caller is a child: nothing more is said, and what was said before is cut
+	Sentence  string        // one sentence to speak; plain text
+	Protected bool          // the sentence may not be interrupted
+	Answer    *Answer       // an answer of the caller that the reply has understood
+	Expect    Expect        // how to listen after the reply; the last part's counts
+	End       bool          // end the call when all has been played
+	Transfer  string        // End: connect the caller to this number instead of hanging up
+	Pause     bool          // pause the recording when all has been played: the caller keys in what nobody shall see
+	Resume    bool          // resume the recording when all has been played
+	HandOver  string        // ask the call to have this agent go on when all has been played
+	Busy      time.Duration // the replier waits for something, such as a tool, for at most so long
+	Minor     bool          // the caller is a child: nothing more is said, and what was said before is cut
 }
 
 // Expect says what kind of input the next turn will be, so that the machine

@@ -24,7 +24,7 @@ type floor struct {
 // has not said anything can always be overtaken: the caller's turn was not over.
 func (m *Machine) interruptible() bool {
 	r := m.reply
-	if len(r.clips) == 0 {
+	if !r.begun() {
 		return true
 	}
 	if !m.set.BargeIn || r.truth {

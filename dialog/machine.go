@@ -43,6 +43,7 @@ type Machine struct {
 	keys    []consent.Heard // what the caller pressed since the last input
 	keyed   media.Tick      // when the last key was pressed
 	ended   bool            // '#' ended the keys
+	wrote   media.Tick      // when the caller last wrote a line
 	owed    InputKind       // the input whose reply has not been heard; 0 when there is none
 
 	suspended bool
@@ -166,6 +167,7 @@ func (m *Machine) advance() {
 	m.conclude()
 	if m.phase == open && !m.suspended {
 		m.answer()
+		m.company()
 		m.prompt()
 	}
 }

@@ -235,7 +235,9 @@ func (w *world) checkTurn(a AgentTurn) {
 	if a.Turn == w.truth {
 		w.truth = 0
 	}
-	w.heard = append(w.heard, a.Text)
+	if own := withoutFiller(a.Text); own != "" {
+		w.heard = append(w.heard, own)
+	}
 	var texts []string
 	most := 0
 	for _, c := range w.said[a.Turn] {
@@ -258,6 +260,16 @@ func (w *world) checkTurn(a AgentTurn) {
 	if a.Text == "" || a.To <= a.From {
 		w.t.Fatalf("an empty turn %+v", a)
 	}
+}
+
+// withoutFiller returns what the history holds of a turn.
+func withoutFiller(text string) string {
+	filler := DefaultSettings("en").Wait.Filler
+	text = strings.ReplaceAll(text, filler, "")
+	for words := strings.Fields(filler); len(words) > 0; words = words[:len(words)-1] {
+		text = strings.TrimSuffix(text, strings.Join(words, " ")) // it was cut
+	}
+	return strings.Join(strings.Fields(text), " ")
 }
 
 // play plays more of the first clip.

@@ -19,12 +19,15 @@ type reply struct {
 	kind  InputKind  // what it answers; 0 for the machine's own sentences
 	asked media.Tick // when the replier was asked
 	heard media.Tick // when the caller had fallen silent before that
+	sign  media.Tick // when the replier last showed that it is at work, or until when it said it would be
 
 	live     bool // the replier is at work
 	cut      bool // the caller took the turn; what was played has yet to be settled
 	clips    []clip
 	withheld []Part // sentences that wait until it is clear whose turn it is
 	asides   []consent.Heard
+
+	filled media.Tick // when a filler was last given to be said
 
 	truth bool      // it tells the caller that the agent is a machine
 	then  InputKind // what is owed when it was heard
@@ -43,6 +46,7 @@ type clip struct {
 	id             media.ClipID
 	text           string
 	protected      bool
+	filler         bool       // said by the machine while the reply took its time
 	from, to       media.Tick // when it was played
 	offset, length media.Tick // played, of length; 0 while that is unknown
 	done           bool
@@ -118,6 +122,7 @@ func (m *Machine) replied(p Part) {
 	if p.Answer != nil {
 		m.act(Note{Answer: *p.Answer})
 	}
+	r.sign = max(r.sign, m.now+media.TicksIn(p.Busy))
 	r.expect = p.Expect
 	r.pause, r.resume, r.handOver = r.pause || p.Pause, r.resume || p.Resume, cmp.Or(p.HandOver, r.handOver)
 	if p.End {
@@ -129,7 +134,7 @@ func (m *Machine) replied(p Part) {
 	if strings.TrimSpace(p.Sentence) == "" {
 		return
 	}
-	if r.kind == Said && len(r.clips) == 0 && len(r.withheld) == 0 {
+	if r.kind == Said && !r.begun() && len(r.withheld) == 0 {
 		m.observe(StageLLM, r.asked)
 	}
 	if m.floor.state == awaited {
@@ -140,8 +145,13 @@ func (m *Machine) replied(p Part) {
 }
 
 func (m *Machine) say(text string, protected bool) {
-	m.reply.clips = append(m.reply.clips, clip{id: m.clip, text: text, protected: protected})
-	m.act(Say{Turn: m.reply.turn, Clip: m.clip, Text: text})
+	m.utter(clip{text: text, protected: protected})
+}
+
+func (m *Machine) utter(c clip) {
+	c.id = m.clip
+	m.reply.clips = append(m.reply.clips, c)
+	m.act(Say{Turn: m.reply.turn, Clip: c.id, Text: c.text})
 	m.clip++
 }
 
@@ -163,7 +173,7 @@ func (m *Machine) played(e Played) {
 	if e.Offset <= c.offset {
 		return
 	}
-	if !m.reply.audible() && m.reply.kind == Said {
+	if !c.filler && !m.reply.told() && m.reply.kind == Said {
 		m.act(Observe{Stage: StageTotal, Took: max(0, e.From-m.reply.heard)})
 	}
 	if c.offset == 0 {
@@ -195,7 +205,7 @@ func (m *Machine) conclude() {
 	if m.floor.state == held {
 		m.act(Resume{}) // nothing is left to be held
 	}
-	heard := m.commit(false)
+	m.commit(false)
 	for _, said := range r.asides {
 		if from, _ := said.Span(); from >= m.quiet.since-afterReply {
 			m.pending = append(m.pending, said)
@@ -204,7 +214,7 @@ func (m *Machine) conclude() {
 	switch {
 	case r.end:
 		m.end(r.reason, r.transfer)
-	case heard == "" && (len(r.clips) > 0 || !r.pause && r.handOver == ""):
+	case !r.told() && (r.begun() || !r.pause && r.handOver == ""):
 		m.apologise()
 	case r.kind != 0:
 		m.failures = 0
@@ -220,24 +230,25 @@ func (m *Machine) conclude() {
 // commit puts what was played of the agent's turn into the transcript and the
 // history, and gives the turn to the caller. A turn of which nothing was heard
 // leaves no trace.
-func (m *Machine) commit(interrupted bool) (heard string) {
+func (m *Machine) commit(interrupted bool) {
 	r := m.reply
 	m.reply, m.floor = nil, floor{}
 	if r.resume {
 		m.act(ResumeRecording{})
 	}
 	m.quiet.since, m.quiet.wait = m.now, media.TicksIn(m.set.SilenceAfter)
-	heard = r.text()
+	heard := r.text()
 	m.untold = m.untold || r.truth && (interrupted || heard == "")
 	if heard == "" {
-		return ""
+		return
 	}
 	from, to := r.span()
 	m.act(AgentTurn{Turn: r.turn, From: from, To: to, Text: heard, Interrupted: interrupted})
-	m.lines = append(m.lines, Line{Agent: heard})
-	m.expect, m.owed = r.expect, r.then
 	m.quiet.since = to
-	return heard
+	if r.told() {
+		m.lines = append(m.lines, Line{Agent: r.words()})
+		m.expect, m.owed = r.expect, r.then
+	}
 }
 
 // apologise speaks for a replier or a voice that failed; the second time in a
@@ -247,6 +258,7 @@ func (m *Machine) apologise() {
 	switch {
 	case m.failures > 1:
 		m.sayOwn(m.set.Farewell, ReplyLost)
+		m.reply.transfer = m.set.WayOut
 	case !m.untold:
 		m.sayOwn(m.set.Apology, "")
 	}

@@ -23,6 +23,7 @@ import (
 //	100 expect digits|key    a part that asks for them
 //	100 bye [NUMBER]         a part that ends the call
 //	100 pauses | resumes     a part that does that to the recording
+//	100 busy MS              a part that says that it takes so long
 //	100 minor                a part that says so
 //	120 done | fail          the reply's end
 //	900 played 1 500/1000    clip 1 up to 500 of 1000 ms; "!" when that is all
@@ -113,6 +114,12 @@ func (r *rig) event(name, rest string) Event {
 		return Restored{At: at}
 	case "pauses", "resumes", "minor":
 		return Replied{At: at, Turn: r.turn, Part: Part{Pause: name == "pauses", Resume: name == "resumes", Minor: name == "minor"}}
+	case "busy":
+		n, err := strconv.Atoi(rest)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		return Replied{At: at, Turn: r.turn, Part: Part{Busy: time.Duration(n) * time.Millisecond}}
 	case "hands":
 		return Replied{At: at, Turn: r.turn, Part: Part{HandOver: rest}}
 	case "stirred":

@@ -27,10 +27,13 @@ type Settings struct {
 	Reprompts    int           // how often, before the goodbye
 	Goodbye      string        // said to a caller who stays silent
 
+	Wait Wait
+
 	Truth string // said to a caller who asks whether the agent is a machine
 
 	Apology  string // said when a reply failed
 	Farewell string // said when the next one failed too, before the call ends
+	WayOut   string // and then the caller is connected to this number; empty: the call ends
 }
 
 // EndOfTurn is the silence that ends a caller's turn.
@@ -58,8 +61,12 @@ func DefaultSettings(language string) Settings {
 		SilenceAfter: 7 * time.Second,
 		Reprompts:    2,
 		Goodbye:      "I can not hear you, so I will end the call here. Goodbye.",
-		Truth:        "Yes. I am an automated assistant, not a person.",
-		Apology:      "I am sorry, something went wrong on my side. Could you say that again?",
-		Farewell:     "I am sorry, I can not go on with this call. Please try again later. Goodbye.",
+		Wait: Wait{
+			Filler: "One moment, please.", First: 1800 * time.Millisecond,
+			Again: 3500 * time.Millisecond, Lost: 6 * time.Second,
+		},
+		Truth:    "Yes. I am an automated assistant, not a person.",
+		Apology:  "I am sorry, something went wrong on my side. Could you say that again?",
+		Farewell: "I am sorry, I can not go on with this call. Please try again later. Goodbye.",
 	}
 }

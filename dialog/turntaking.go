@@ -178,7 +178,7 @@ func (m *Machine) start(kind InputKind) {
 		in.Silence = m.quiet.times
 	}
 	in.History = m.lines[:n:n]
-	m.reply = &reply{turn: m.turn, kind: kind, live: true, asked: m.now, heard: m.ear.to, expect: m.expect}
+	m.reply = &reply{turn: m.turn, kind: kind, live: true, asked: m.now, heard: max(m.ear.to, m.wrote), expect: m.expect}
 	m.owed = 0
 	if kind != Silent {
 		m.owed = kind

@@ -5,6 +5,7 @@ package dialog
 func (m *Machine) typed(e Typed) {
 	m.act(CallerTurn{Said: e.Said, Typed: true})
 	m.quiet.heard(m)
+	m.wrote = m.now
 	m.pending = append(m.pending, e.Said)
 	m.interrupt()
 }

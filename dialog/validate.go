@@ -58,6 +58,9 @@ func (a *Agent) validate() error {
 			f.add(path, "a text is needed")
 		}
 	}
+	if a.WayOut != "" && !transferTarget.MatchString(a.WayOut) {
+		f.add("way_out", "%q is no number such as +14155550100, nor a sip: address", a.WayOut)
+	}
 	switch {
 	case (a.Script == nil) == (a.LLM == nil):
 		f.add("script, llm", "exactly one of them is needed")

@@ -8,12 +8,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Metrics counts what the model does. A nil *Metrics counts nothing.
+// Metrics counts what the models do. A nil *Metrics counts nothing.
 type Metrics struct {
-	requests *prometheus.CounterVec
-	first    prometheus.Histogram
-	tokens   *prometheus.CounterVec
-	calls    *prometheus.CounterVec
+	requests  *prometheus.CounterVec
+	first     *prometheus.HistogramVec
+	tokens    *prometheus.CounterVec
+	cost      *prometheus.CounterVec
+	takeovers *prometheus.CounterVec
+	breakers  *prometheus.GaugeVec
+	calls     *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics of this package with reg, which may be nil.
@@ -21,34 +24,45 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sidetone_llm_requests_total",
-			Help: "Requests to the language model, by result: ok, cancelled, timeout, cut, refused (by status) or error.",
-		}, []string{"result"}),
-		first: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Help: "Requests to a language model, by engine and result: ok, cancelled, timeout, cut, refused (by status) or error.",
+		}, []string{"engine", "result"}),
+		first: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "sidetone_llm_first_token_seconds",
-			Help:    "Time from a request to the first token of its answer.",
+			Help:    "Time from a request to the first token of its answer, by engine.",
 			Buckets: []float64{.05, .1, .2, .3, .5, .75, 1, 1.5, 2, 3, 4},
-		}),
+		}, []string{"engine"}),
 		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sidetone_llm_tokens_total",
-			Help: "Tokens as the endpoint counts them, by kind: input, cached (input from a cache), written (input put into it) or output.",
-		}, []string{"kind"}),
+			Help: "Tokens as the endpoint counts them, by engine and kind: input, cached (input from a cache), written (input put into it) or output.",
+		}, []string{"engine", "kind"}),
+		cost: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sidetone_llm_cost_total",
+			Help: "What the tokens cost, by engine, in the currency of the configured prices.",
+		}, []string{"engine"}),
+		takeovers: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sidetone_llm_takeovers_total",
+			Help: "Answers that another engine took over, by that engine and when: before a word was said, or within the answer.",
+		}, []string{"engine", "when"}),
+		breakers: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "sidetone_llm_breaker_state",
+			Help: "Whether an engine is asked: 0 it is, 1 it is tried again, 2 it is left out.",
+		}, []string{"engine"}),
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sidetone_llm_tool_calls_total",
 			Help: "Tools that the model called, by tool and by result: ok or refused.",
 		}, []string{"tool", "result"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.requests, m.first, m.tokens, m.calls)
+		reg.MustRegister(m.requests, m.first, m.tokens, m.cost, m.takeovers, m.breakers, m.calls)
 	}
 	return m
 }
 
 // requested counts one request by how it ended.
-func (m *Metrics) requested(err error, gone bool) {
-	if m == nil {
-		return
+func (m *Metrics) requested(engine string, err error, gone bool) {
+	if m != nil {
+		m.requests.WithLabelValues(engine, resultOf(err, gone)).Inc()
 	}
-	m.requests.WithLabelValues(resultOf(err, gone)).Inc()
 }
 
 func resultOf(err error, gone bool) string {
@@ -68,17 +82,36 @@ func resultOf(err error, gone bool) string {
 	return "error"
 }
 
-func (m *Metrics) firstToken(took time.Duration) {
+func (m *Metrics) firstToken(engine string, took time.Duration) {
 	if m != nil {
-		m.first.Observe(took.Seconds())
+		m.first.WithLabelValues(engine).Observe(took.Seconds())
 	}
 }
 
-func (m *Metrics) used(u Usage) {
+func (m *Metrics) used(e *engine, u Usage) {
+	if m == nil {
+		return
+	}
+	for kind, n := range map[string]int64{"input": u.Input, "cached": u.Cached, "written": u.Written, "output": u.Output} {
+		m.tokens.WithLabelValues(e.Name, kind).Add(float64(n))
+	}
+	m.cost.WithLabelValues(e.Name).Add(e.Prices.of(u))
+}
+
+func (m *Metrics) tookOver(engine string, said bool) {
+	if m == nil {
+		return
+	}
+	when := "before"
+	if said {
+		when = "within"
+	}
+	m.takeovers.WithLabelValues(engine, when).Inc()
+}
+
+func (m *Metrics) breaker(engine string, s State) {
 	if m != nil {
-		for kind, n := range map[string]int64{"input": u.Input, "cached": u.Cached, "written": u.Written, "output": u.Output} {
-			m.tokens.WithLabelValues(kind).Add(float64(max(0, n)))
-		}
+		m.breakers.WithLabelValues(engine).Set(float64(s))
 	}
 }
 

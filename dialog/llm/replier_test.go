@@ -95,8 +95,11 @@ var support = &dialog.Agent{
 	},
 }
 
+// alone returns engines of one chat.
+func alone(c Chat, m *Metrics) *Engines { return NewEngines(nil, m, Engine{Name: "test", Chat: c}) }
+
 func replier(f *fake) *Replier {
-	return New(Options{Chat: f, Agent: support, Transfers: map[string]string{"baker": "+15550100"}, Metrics: NewMetrics(prometheus.NewPedanticRegistry())})
+	return New(Options{Engines: alone(f, NewMetrics(prometheus.NewPedanticRegistry())), Agent: support, Transfers: map[string]string{"baker": "+15550100"}})
 }
 
 // collect returns what a reply yields.
@@ -183,7 +186,7 @@ func TestHandingOver(t *testing.T) {
 			{calling(handOver, `{"to":"nobody"}`)}, append(says("One moment."), calling(handOver, `{"to":"baker"}`)),
 			{calling(handOver, `{"to":"baker"}`)}, says("I can not."),
 		}}
-		r := New(Options{Agent: &dialog.Agent{LLM: &dialog.LLM{Prompt: "Be kind."}, HandOver: []string{"baker"}}, Chat: f})
+		r := New(Options{Agent: &dialog.Agent{LLM: &dialog.LLM{Prompt: "Be kind."}, HandOver: []string{"baker"}}, Engines: alone(f, nil)})
 		var got []string
 		for range 2 {
 			parts, err := collect(t.Context(), r, dialog.Input{Kind: dialog.Said, Said: heard(t, "Hello?")})
@@ -225,7 +228,7 @@ func TestDeadlines(t *testing.T) {
 				if got := sentences(parts); len(c.want) > 0 && !slices.Equal(got, c.want) {
 					t.Errorf("said %q, want %q", got, c.want)
 				}
-				if n := testutil.ToFloat64(r.o.Metrics.requests.WithLabelValues("timeout")); n != 1 {
+				if n := testutil.ToFloat64(r.o.Engines.metrics.requests.WithLabelValues("test", "timeout")); n != 1 {
 					t.Errorf("%v time-outs counted", n)
 				}
 			})
@@ -266,7 +269,7 @@ func TestInterruptedReply(t *testing.T) {
 		for range r.Reply(t.Context(), dialog.Input{Kind: dialog.Said, Said: heard(t, "Hello?")}) {
 			break
 		}
-		if n := testutil.ToFloat64(r.o.Metrics.requests.WithLabelValues("cancelled")); n != 1 {
+		if n := testutil.ToFloat64(r.o.Engines.metrics.requests.WithLabelValues("test", "cancelled")); n != 1 {
 			t.Errorf("%v interruptions counted", n)
 		}
 	})
@@ -438,7 +441,7 @@ func TestTools(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := &fake{answers: c.answers}
 			m := NewMetrics(prometheus.NewPedanticRegistry())
-			r := New(Options{Chat: f, Agent: c.agent, Metrics: m})
+			r := New(Options{Engines: alone(f, m), Agent: c.agent})
 			parts, err := collect(t.Context(), r, dialog.Input{Kind: dialog.Said, Said: heard(t, "Hello?")})
 			if err != nil || len(f.requests) != len(c.answers) {
 				t.Fatalf("%d requests, %v", len(f.requests), err)
@@ -475,16 +478,16 @@ func TestGreetingNeedsNoModel(t *testing.T) {
 func TestUsageIsCounted(t *testing.T) {
 	m := NewMetrics(prometheus.NewPedanticRegistry())
 	f := &fake{answers: [][]step{append(says("Ok."), step{usage: &Usage{Input: 120, Output: -3}}, calling("rm", ""))}}
-	if _, err := collect(t.Context(), New(Options{Chat: f, Agent: support, Metrics: m}), dialog.Input{Kind: dialog.Opening}); err != nil {
+	if _, err := collect(t.Context(), New(Options{Engines: alone(f, m), Agent: support}), dialog.Input{Kind: dialog.Opening}); err != nil {
 		t.Fatal(err)
 	}
-	if n := testutil.ToFloat64(m.tokens.WithLabelValues("input")); n != 120 {
+	if n := testutil.ToFloat64(m.tokens.WithLabelValues("test", "input")); n != 120 {
 		t.Errorf("%v prompt tokens", n)
 	}
-	if n := testutil.ToFloat64(m.tokens.WithLabelValues("output")); n != 0 {
+	if n := testutil.ToFloat64(m.tokens.WithLabelValues("test", "output")); n != 0 {
 		t.Errorf("%v output tokens", n)
 	}
-	if n := testutil.ToFloat64(m.requests.WithLabelValues("ok")); n != 1 {
+	if n := testutil.ToFloat64(m.requests.WithLabelValues("test", "ok")); n != 1 {
 		t.Errorf("%v requests", n)
 	}
 	if n := testutil.ToFloat64(m.calls.WithLabelValues("unknown", "refused")); n != 1 {

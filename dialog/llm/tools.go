@@ -118,7 +118,7 @@ func (r *Replier) call(t *turn, c Call) string {
 	default:
 		err = errUnknown
 	}
-	r.o.Metrics.called(c.Name, err)
+	r.o.Engines.metrics.called(c.Name, err)
 	if err != nil {
 		return "refused: " + err.Error()
 	}

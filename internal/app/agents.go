@@ -59,7 +59,7 @@ func (a *App) openAgents(ctx context.Context, _ Options) error {
 
 // prepare makes an agent ready to answer.
 func (a *App) prepare(ctx context.Context, file *dialog.Agent, library *consent.Library) (*agent, error) {
-	if file.LLM != nil && a.chat == nil {
+	if file.LLM != nil && a.models == nil {
 		return nil, fmt.Errorf("%w: it needs a language model, and llm.base_url is empty", errCannotAnswer)
 	}
 	if err := a.understands(file.Language); err != nil {

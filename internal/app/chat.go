@@ -18,27 +18,33 @@ func (a *App) replier(ready *agent) (dialog.Replier, error) {
 	if ready.Script != nil {
 		return script.New(ready.Script), nil
 	}
-	return llm.New(llm.Options{Chat: a.chat, Agent: ready.Agent, Transfers: ready.LLM.Transfers, Total: time.Duration(a.config.LLM.Timeout), Metrics: a.chatMetrics}), nil
+	c := a.config.LLM
+	return llm.New(llm.Options{
+		Engines: a.models, Agent: ready.Agent, Transfers: ready.LLM.Transfers,
+		FirstToken: time.Duration(c.FirstToken), Takeover: time.Duration(c.Takeover), Total: time.Duration(c.Timeout),
+	}), nil
 }
 
-// openChat opens the language model's endpoint, where one is configured.
+// openChat opens the language models' endpoints, where any is configured.
 func (a *App) openChat(context.Context, Options) error {
-	c := a.config.LLM
-	if c.BaseURL == "" {
-		return nil
+	var engines []llm.Engine
+	for _, e := range a.config.LLM.Endpoints() {
+		chat, err := newChat(e)
+		if err != nil {
+			return fmt.Errorf("llm: %s: %w", e.Name, err)
+		}
+		engines = append(engines, llm.Engine{Name: e.Name, Chat: chat, Prices: llm.Prices(e.Prices)})
 	}
-	chat, err := newChat(c)
-	if err != nil {
-		return fmt.Errorf("llm: %w", err)
+	if len(engines) > 0 {
+		a.models = llm.NewEngines(a.log, llm.NewMetrics(a.registry), engines[0], engines[1:]...)
 	}
-	a.chat, a.chatMetrics = chat, llm.NewMetrics(a.registry)
 	return nil
 }
 
 // newChat returns the client of an endpoint.
-func newChat(c configs.LLM) (llm.Chat, error) {
-	if c.Engine == configs.LLMAnthropic {
-		return anthropic.New(anthropic.Options{BaseURL: c.BaseURL, APIKey: c.APIKey.Reveal(), Model: c.Model})
+func newChat(e configs.LLMFallback) (llm.Chat, error) {
+	if e.Engine == configs.LLMAnthropic {
+		return anthropic.New(anthropic.Options{BaseURL: e.BaseURL, APIKey: e.APIKey.Reveal(), Model: e.Model})
 	}
-	return openai.New(openai.Options{BaseURL: c.BaseURL, APIKey: c.APIKey.Reveal(), Model: c.Model})
+	return openai.New(openai.Options{BaseURL: e.BaseURL, APIKey: e.APIKey.Reveal(), Model: e.Model})
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"sidetone/dialog"
 	"sidetone/telephony"
 	"sidetone/transcribe/moonshine"
+	"sidetone/transcribe/remote"
 	"sidetone/transcribe/spoken"
 )
 
@@ -159,14 +161,19 @@ func enginesOf(c *configs.Config, file *dialog.Agent) (engines []ExplainedEngine
 	if file.LLM == nil {
 		return append(engines, ExplainedEngine{Part: "agent", Name: "script"})
 	}
-	model := ExplainedEngine{Part: "agent", Name: file.LLM.Model}
-	if model.Name == "" {
-		model.Name = c.LLM.Model
+	endpoints := c.LLM.Endpoints()
+	if len(endpoints) == 0 {
+		return append(engines, ExplainedEngine{Part: "agent", Name: file.LLM.Model})
 	}
-	if u, err := url.Parse(c.LLM.BaseURL); err == nil && !localModel(c) {
-		model.Where = u.Host
+	endpoints[0].Model = cmp.Or(file.LLM.Model, endpoints[0].Model)
+	for _, e := range endpoints {
+		model := ExplainedEngine{Part: "agent", Name: e.Model}
+		if u, err := url.Parse(e.BaseURL); err == nil && !remote.OnThisMachine(e.BaseURL) {
+			model.Where = u.Host
+		}
+		engines = append(engines, model)
 	}
-	return append(engines, model)
+	return engines
 }
 
 // explained adds to a reason what it rests on.

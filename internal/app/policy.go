@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 
 	"sidetone/call"
 	"sidetone/configs"
@@ -122,8 +123,9 @@ func localEngines(c *configs.Config, llm bool) bool {
 	return vendorURL(c) == "" && (!llm || localModel(c))
 }
 
+// localModel reports whether all language models that may be asked do.
 func localModel(c *configs.Config) bool {
-	return c.LLM.BaseURL == "" || remote.OnThisMachine(c.LLM.BaseURL)
+	return !slices.ContainsFunc(c.LLM.Endpoints(), func(e configs.LLMFallback) bool { return !remote.OnThisMachine(e.BaseURL) })
 }
 
 // vendorURL is where speech recognition on another machine is; empty where it is

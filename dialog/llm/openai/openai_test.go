@@ -289,6 +289,10 @@ func TestRequestOnTheWire(t *testing.T) {
 	}
 }
 
+func alone(c *Client) *llm.Engines {
+	return llm.NewEngines(nil, nil, llm.Engine{Name: "test", Chat: c})
+}
+
 // A whole turn, from what the caller said to sentences, over a real socket.
 func TestReplierOverHTTP(t *testing.T) {
 	agent := &dialog.Agent{Language: "en", LLM: &dialog.LLM{
@@ -298,7 +302,7 @@ func TestReplierOverHTTP(t *testing.T) {
 	body := text("Thank you, ") + text("Anna. Good") + text("bye!") +
 		tool(`{"id":"1","function":{"name":"record_answer","arguments":"{\"key\":\"name\",\"value\":\"Anna\"}"}}`) +
 		tool(`{"id":"2","function":{"name":"end_call","arguments":"{}"}}`) + stop("stop") + usage
-	r := llm.New(llm.Options{Chat: serve(t, streaming(body)), Agent: agent})
+	r := llm.New(llm.Options{Engines: alone(serve(t, streaming(body))), Agent: agent})
 	said, ok := gatetest.Open().Heard(0, 960, "I am Anna.")
 	if !ok {
 		t.Fatal("the gate is shut")
@@ -336,7 +340,7 @@ func TestReplierOverHTTP(t *testing.T) {
 			}
 		}, llm.ErrTooSlow},
 	} {
-		r := llm.New(llm.Options{Chat: serve(t, c.handler), Agent: agent, FirstToken: c.first, Total: c.total, Sentences: 1 << 30})
+		r := llm.New(llm.Options{Engines: alone(serve(t, c.handler)), Agent: agent, FirstToken: c.first, Total: c.total, Sentences: 1 << 30})
 		var err error
 		for _, err = range r.Reply(t.Context(), dialog.Input{Kind: dialog.Said, Said: said}) {
 			if err != nil {

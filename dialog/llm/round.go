@@ -1,0 +1,119 @@
+package llm
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+// round puts the request to the engines until one has answered it. It reports
+// whether the model called tools, whose results are in the request then, for the
+// next round.
+func (r *Replier) round(ctx context.Context, request *Request, t *turn) (called bool, err error) {
+	engines := r.o.Engines
+	err = ErrUnavailable
+	for i, e := range engines.list {
+		if !engines.enter(e) {
+			continue
+		}
+		ask := *request
+		if i > 0 {
+			ask.Model = "" // the agent's own is one of the first engine's
+		}
+		if err != ErrUnavailable {
+			r.o.Engines.metrics.tookOver(e.Name, t.said)
+			ask.Messages = t.takeOver(ask.Messages)
+		}
+		var next []Message
+		var begun bool
+		next, begun, err = r.attempt(ctx, e, ask, t, engines.another(i))
+		engines.leave(e, err, begun, t.gone || ctx.Err() != nil)
+		switch {
+		case t.gone:
+			return false, err
+		case err == nil:
+			t.flush()
+			called = len(next) > len(ask.Messages)
+			request.Messages = next
+			return called, nil
+		case t.end && t.said:
+			return false, nil // it has said goodbye
+		case ctx.Err() != nil, errors.Is(err, ErrTooSlow):
+			return false, err
+		}
+	}
+	return false, err
+}
+
+// attempt puts the request to one engine, or twice when it fails at once and there
+// is no other. begun is whether any of the answer came.
+func (r *Replier) attempt(ctx context.Context, e *engine, request Request, t *turn, another bool) (next []Message, begun bool, err error) {
+	first, idle := r.o.FirstToken, r.o.Idle
+	if another {
+		first, idle = min(first, r.o.Takeover), min(idle, r.o.Takeover)
+	}
+	ctx, t.wait = watch(ctx, first, idle, r.o.Total)
+	defer func() {
+		t.wait.stop()
+		t.wait = nil
+	}()
+	began := time.Now()
+	next, err = r.stream(ctx, e, request, t, began)
+	if vendor := (*VendorError)(nil); !another && errors.As(err, &vendor) && vendor.again() && !t.wait.first {
+		next, err = r.stream(ctx, e, request, t, began)
+	}
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause // which deadline has passed, or that nobody waits any more
+	}
+	r.o.Engines.metrics.requested(e.Name, err, t.gone)
+	return next, t.wait.first, err
+}
+
+// stream reads one answer: its text goes to the turn; its calls are done as
+// they come. It returns the conversation with the calls and their results.
+func (r *Replier) stream(ctx context.Context, e *engine, request Request, t *turn, began time.Time) ([]Message, error) {
+	answer := Message{Role: Assistant}
+	var results []Message
+	for delta, err := range e.Chat.Stream(ctx, request) {
+		if err != nil {
+			return nil, err
+		}
+		if delta.Usage != nil {
+			r.use(e, *delta.Usage)
+		}
+		if delta.Text != "" || delta.Call != nil {
+			if !t.wait.first {
+				r.o.Engines.metrics.firstToken(e.Name, time.Since(began))
+			}
+			t.wait.token()
+		}
+		if c := delta.Call; c != nil && len(results) < maxCalls {
+			answer.Calls = append(answer.Calls, *c)
+			results = append(results, Message{Role: Result, CallID: c.ID, Text: r.call(t, *c)})
+		}
+		t.hear(delta.Text)
+		if delta.Truncated {
+			t.truncate()
+		}
+		if t.gone || t.left == 0 {
+			break
+		}
+	}
+	if len(results) > 0 {
+		request.Messages = append(append(slices.Clip(request.Messages), answer), results...)
+	}
+	return request.Messages, context.Cause(ctx)
+}
+
+// use counts what a piece of an answer has cost. A negative count is none.
+func (r *Replier) use(e *engine, u Usage) {
+	u = Usage{Input: max(0, u.Input), Cached: max(0, u.Cached), Written: max(0, u.Written), Output: max(0, u.Output)}
+	r.o.Engines.metrics.used(e, u)
+}
+
+// maxCalls bounds the calls of one answer.
+const maxCalls = 16
+
+// again reports whether the same request may work now.
+func (e *VendorError) again() bool { return e.Retryable && e.RetryAfter == 0 }

@@ -1,0 +1,93 @@
+package dialog
+
+import (
+	"time"
+
+	"sidetone/media"
+)
+
+// Wait is what the machine does while a reply takes its time. A caller who
+// hears nothing for long thinks that the line is dead.
+type Wait struct {
+	Filler string        // said meanwhile; empty: nothing
+	First  time.Duration // silence before it
+	Again  time.Duration // silence before it is said once more
+	Lost   time.Duration // without a sign of the replier, after which it is given up; 0: never
+}
+
+// unexplained is the longest silence that nothing explains.
+const unexplained = 4 * media.TickRate
+
+// grace is how long a replier has that was asked late, before a filler is said.
+const grace = 600 * media.TickRate / 1000
+
+// company says the filler while the replier is at work and nobody speaks, and
+// gives a replier up that shows no sign of life.
+func (m *Machine) company() {
+	r := m.reply
+	if r == nil || r.kind == 0 || !r.live || r.cut || m.floor.state != agents || r.current() != nil {
+		return
+	}
+	lost := max(r.asked, r.sign) + media.TicksIn(m.set.Wait.Lost)
+	mortal := m.set.Wait.Lost > 0
+	if mortal && m.now >= lost {
+		r.live = false
+		m.act(CancelReply{Turn: r.turn})
+		return
+	}
+	wait := m.set.Wait.First
+	if len(r.clips) > 0 {
+		wait = m.set.Wait.Again
+	}
+	if m.set.Wait.Filler == "" || m.now-r.silent() < media.TicksIn(wait) || m.now-r.asked < grace {
+		return
+	}
+	if !mortal || lost-r.silent() > unexplained { // else the apology comes soon enough
+		r.filled = m.now
+		m.utter(clip{text: m.set.Wait.Filler, filler: true})
+	}
+}
+
+// silent returns since when the caller has waited for the reply.
+func (r *reply) silent() media.Tick {
+	since := r.asked
+	if r.kind == Said {
+		since = r.heard
+	}
+	for i := range r.clips {
+		since = max(since, r.clips[i].to)
+	}
+	return max(since, r.filled)
+}
+
+// begun reports whether anything of the reply itself was given to be said.
+func (r *reply) begun() bool {
+	for i := range r.clips {
+		if !r.clips[i].filler {
+			return true
+		}
+	}
+	return false
+}
+
+// told reports whether any of the reply itself was played, and not only a filler.
+func (r *reply) told() bool {
+	for i := range r.clips {
+		if c := &r.clips[i]; !c.filler && c.played() != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// words returns what was played of the reply itself, for the history: the model
+// need not know how it was covered for.
+func (r *reply) words() string {
+	own := reply{clips: make([]clip, 0, len(r.clips))}
+	for _, c := range r.clips {
+		if !c.filler {
+			own.clips = append(own.clips, c)
+		}
+	}
+	return own.text()
+}

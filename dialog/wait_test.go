@@ -1,0 +1,180 @@
+package dialog
+
+import "testing"
+
+func TestWait(t *testing.T) {
+	const asked = greeted + `
+		2000 speech
+		2600 quiet
+		3200 final Fine.
+	`
+	const askedTrace = greetedTrace + `
+		3060 finalize
+		3200 caller Fine.
+		3200 ask 2 said "Fine." | A: How are you?
+	`
+	for _, test := range []struct{ name, script, want string }{
+		{"a filler, and then the reply", asked + `
+			4700 part Good.
+			4700 part And now?
+			4700 done
+			5400 played 2 1000/1000!
+			6000 played 3 500/500!
+			7000 played 4 600/600!
+			8000 typed Well.
+		`, askedTrace + `
+			4400 say 2.2 One moment, please.
+			4700 say 2.3 Good.
+			4700 say 2.4 And now?
+			7000 agent 2 [4400-7000] One moment, please. Good. And now?
+			8000 typed Well.
+			8000 ask 3 said "Well." | A: How are you? | C: Fine. | A: Good. And now?
+		`},
+		{"no sign of the replier", asked + `
+			5400 played 2 1000/1000!
+			12000 played 3 1000/1000!
+		`, askedTrace + `
+			4400 say 2.2 One moment, please.
+			9200 cancel 2
+			9220 agent 2 [4400-5400] One moment, please.
+			9220 say 3.3 I am sorry, something went wrong on my side. Could you say that again?
+			12000 agent 3 [11000-12000] I am sorry, something went wrong on my side. Could you say that again?
+		`},
+		{"and then the way out", asked + `
+			3300 fail
+			5000 played 2 1000/1000!
+			6000 typed Fine.
+			6100 fail
+			8000 played 3 1000/1000!
+		`, askedTrace + `
+			3300 say 3.2 I am sorry, something went wrong on my side. Could you say that again?
+			5000 agent 3 [4000-5000] I am sorry, something went wrong on my side. Could you say that again?
+			6000 typed Fine.
+			6000 ask 4 said "Fine." | A: How are you? | C: Fine. | A: I am sorry, something went wrong on my side. Could you say that again?
+			6100 say 5.3 I am sorry, I can not go on with this call. Please try again later. Goodbye.
+			8000 agent 5 [7000-8000] I am sorry, I can not go on with this call. Please try again later. Goodbye.
+			8000 end reply_lost +14155550100
+		`},
+		{"a failure after a filler", asked + `
+			5400 played 2 1000/1000!
+			5500 fail
+		`, askedTrace + `
+			4400 say 2.2 One moment, please.
+			5500 agent 2 [4400-5400] One moment, please.
+			5500 say 3.3 I am sorry, something went wrong on my side. Could you say that again?
+		`},
+		{"a tool takes long", asked + `
+			3300 busy 10000
+			5400 played 2 1000/1000!
+			9900 played 3 1000/1000!
+			13000 part It is Friday.
+			13000 done
+			13900 played 4 900/900!
+		`, askedTrace + `
+			4400 say 2.2 One moment, please.
+			8900 say 2.3 One moment, please.
+			13000 say 2.4 It is Friday.
+			13900 agent 2 [4400-13900] One moment, please. One moment, please. It is Friday.
+		`},
+		{"there is no voice for it", asked + `
+			4500 unsaid 2
+			8000 unsaid 3
+			9300 pass
+		`, askedTrace + `
+			4400 say 2.2 One moment, please.
+			7900 say 2.3 One moment, please.
+			9200 cancel 2
+			9220 say 3.4 I am sorry, something went wrong on my side. Could you say that again?
+		`},
+		{"it stalls in the middle", asked + `
+			3300 part Good.
+			4000 played 2 600/600!
+			8500 played 3 1000/1000!
+			10000 typed Well?
+		`, askedTrace + `
+			3300 say 2.2 Good.
+			7500 say 2.3 One moment, please.
+			9300 cancel 2
+			9320 agent 2 [3400-8500] Good. One moment, please.
+			10000 typed Well?
+			10000 ask 3 said "Well?" | A: How are you? | C: Fine. | A: Good.
+		`},
+		{"the caller goes on over it", asked + `
+			4700 played 2 300/1000
+			4800 speech
+			4900 partial And thanks
+			4940 settled
+			5000 quiet
+			5600 final And thanks.
+		`, askedTrace + `
+			4400 say 2.2 One moment, please.
+			4800 hold
+			4900 cancel 2
+			4940 drop
+			4940 agent 2 [4400-4700] One /
+			5460 finalize
+			5600 caller And thanks.
+			5600 ask 3 said "Fine. And thanks." | A: How are you? | C: Fine.
+		`},
+		{"it was suspended meanwhile", asked + `
+			4700 played 2 300/1000
+			4800 suspend
+			4840 settled
+			6000 restore
+		`, askedTrace + `
+			4400 say 2.2 One moment, please.
+			4800 hold
+			4800 cancel 2
+			4800 drop
+			4840 agent 2 [4400-4700] One /
+			6000 ask 3 said "Fine." | A: How are you?
+		`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := DefaultSettings("en")
+			s.WayOut = "+14155550100"
+			r := newRig(t, s)
+			r.run(test.script)
+			r.check(test.want)
+		})
+	}
+}
+
+// TestWaitIsOptional checks that who wants no filler hears none, and that a
+// replier may have all the time.
+func TestWaitIsOptional(t *testing.T) {
+	s := DefaultSettings("en")
+	s.Wait.Filler, s.Wait.Lost = "", 0
+	r := newRig(t, s)
+	r.run(greeted + `
+		2000 typed Fine.
+		60000 part Good.
+	`)
+	r.check(greetedTrace + `
+		2000 typed Fine.
+		2000 ask 2 said "Fine." | A: How are you?
+		60000 say 2.2 Good.
+	`)
+}
+
+// TestFillerIsNoAnswer checks that the time to the first audio is that of the
+// reply, and not of what covers for it.
+func TestFillerIsNoAnswer(t *testing.T) {
+	r := newRig(t, DefaultSettings("en"))
+	r.observed = true
+	r.run(greeted + `
+		2000 typed Fine.
+		4000 played 2 200/1000
+		5000 part Good.
+		5000 played 2 1000/1000!
+		5600 played 3 500/500
+	`)
+	r.check(greetedTrace + `
+		2000 typed Fine.
+		2000 ask 2 said "Fine." | A: How are you?
+		3800 say 2.2 One moment, please.
+		5000 llm 3000
+		5000 say 2.3 Good.
+		5600 total 3100
+	`)
+}
