@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -176,12 +177,12 @@ func TestRestoredParts(t *testing.T) {
 // unmounted is a place of tombstones that can not be reached.
 type unmounted struct {
 	tombstones
-	err error
+	back atomic.Bool
 }
 
 func (u *unmounted) names(ctx context.Context, folder string) ([]string, error) {
-	if u.err != nil {
-		return nil, u.err
+	if !u.back.Load() {
+		return nil, errors.New("no such host")
 	}
 	return u.tombstones.names(ctx, folder)
 }
@@ -195,7 +196,7 @@ func TestTombstonesOutOfReach(t *testing.T) {
 		if done, err := e.erase(t.Context(), ErasureRequest{Call: "one"}); err != nil || done.Calls[0].State != IsErased {
 			t.Fatal(done, err)
 		}
-		away := &unmounted{e.tombs, errors.New("no such host")}
+		away := &unmounted{tombstones: e.tombs}
 		e.tombs = away
 		r := &replay{eraser: e}
 		if err := r.start(t.Context()); err == nil || !strings.Contains(err.Error(), "no such host") || !errors.Is(r.ready(), errNotReplayed) {
@@ -206,7 +207,7 @@ func TestTombstonesOutOfReach(t *testing.T) {
 		if r.ready() == nil {
 			t.Error("it is ready, without having read them")
 		}
-		away.err = nil
+		away.back.Store(true)
 		time.Sleep(destroyEvery + time.Second)
 		if err := r.ready(); err != nil {
 			t.Error("a minute after the place is back: ", err)

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,16 +15,17 @@ import (
 // TestRoomIsTold once when it changes, and to who comes later while it is not ok.
 func TestRoomIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		now := RoomThere
+		var now atomic.Value
+		now.Store(RoomThere)
 		a := &App{events: newHub(), log: newLog(io.Discard)}
-		r := &rooms{look: func(Room) Room { return now }, events: a.events}
+		r := &rooms{look: func(Room) Room { return now.Load().(Room) }, events: a.events}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go r.run(ctx)
 		early := a.events.subscribe()
 		var got []Room
 		for _, room := range []Room{RoomThere, RoomFilling, RoomFull, RoomFull, RoomUnsynced, RoomThere} {
-			now = room
+			now.Store(room)
 			time.Sleep(5 * lookEvery)
 			if room == RoomUnsynced {
 				for path, want := range map[string]bool{"/": true, "/?carrier_id=CA1": false} {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,10 +29,10 @@ func TestStorageThatIsAway(t *testing.T) {
 	}{"keeps what is deleted": {kept, false}, "plain": {plain, true}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				back := false
+				var back atomic.Bool
 				g := &keyGateway{}
 				s := &storage{log: newLog(g), preflight: func(ctx context.Context) (store.Findings, error) {
-					if back {
+					if back.Load() {
 						return test.found, nil
 					}
 					<-ctx.Done()
@@ -49,7 +50,7 @@ func TestStorageThatIsAway(t *testing.T) {
 				if log := g.logged(); strings.Count(log, "level=WARN") != 1 {
 					t.Errorf("it is told more than once, or not at all: %s", log)
 				}
-				back = true
+				back.Store(true)
 				time.Sleep(2 * time.Minute)
 				if err := s.usable(); (err == nil) != test.usable || err != nil && !errors.Is(err, store.ErrKeptKeys) {
 					t.Errorf("usable: %v", err)
