@@ -3,7 +3,7 @@
 #   docker build --build-arg VERSION="$(git describe --tags --always)" -t sidetone .
 #   docker run -p 8080:8080 -p 8082:8082/udp -p 8082:8082/tcp -v sidetone:/var/lib/sidetone sidetone
 #
-# --build-arg MODELS=0 leaves the models out (80 MB); mount them at /opt/sidetone/models,
+# --build-arg MODELS=0 leaves the models out (143 MB); mount them at /opt/sidetone/models,
 # or use engines elsewhere. The operator listener stays on the container's own
 # loopback until it is given an address and a token.
 
@@ -29,6 +29,9 @@ COPY --from=web /src/web/dist web/dist
 RUN go build -trimpath -ldflags "-X main.version=$VERSION -X main.commit=$COMMIT" -o bin/sidetone ./cmd/sidetone
 
 FROM node:22-bookworm-slim AS models
+RUN apt-get update -qq \
+ && apt-get install -qq -y --no-install-recommends python3-pip \
+ && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY scripts/models.sh scripts/
 COPY internal/models/models.sha256 internal/models/
@@ -37,7 +40,7 @@ RUN mkdir models && if [ "$MODELS" = 1 ]; then scripts/models.sh; fi
 
 FROM debian:bookworm-slim
 RUN apt-get update -qq \
- && apt-get install -qq -y --no-install-recommends ca-certificates libopus0 libstdc++6 wget \
+ && apt-get install -qq -y --no-install-recommends ca-certificates espeak-ng libopus0 libstdc++6 wget \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --home-dir /var/lib/sidetone --create-home --shell /usr/sbin/nologin sidetone \
  && chmod 0700 /var/lib/sidetone

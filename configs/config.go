@@ -310,7 +310,7 @@ func Default() *Config {
 		},
 		Agents:  Agents{Dir: "configs/agents", Default: "interview"},
 		Consent: Consent{Floor: ModeNotice, Jurisdictions: "configs/consent/jurisdictions.yaml"},
-		Speech: Speech{STT: STTMoonshine, TTS: TTSFlite, Voice: "rms", ModelsDir: "models", Deepgram: Deepgram{URL: "https://api.deepgram.com", Model: "nova-3"},
+		Speech: Speech{STT: STTMoonshine, TTS: TTSPiper, ModelsDir: "models", Deepgram: Deepgram{URL: "https://api.deepgram.com", Model: "nova-3"},
 			OpenAI: OpenAI{API: OpenAITranscriptions, URL: "https://api.openai.com/v1", Model: "gpt-4o-transcribe"}},
 		LLM: LLM{Engine: LLMOpenAI, FirstToken: Duration(4 * time.Second), Takeover: Duration(2500 * time.Millisecond), Timeout: Duration(20 * time.Second)},
 		Recorder: Recorder{

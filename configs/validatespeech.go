@@ -4,7 +4,6 @@ import "fmt"
 
 func (c *Config) validateSpeech(f *faults) {
 	s := c.Speech
-	f.check(s.Voice != "", "speech.voice", "must not be empty")
 	f.check(s.ModelsDir != "", "speech.models_dir", "must not be empty")
 	for i, term := range s.KeyTerms {
 		f.check(term != "", fmt.Sprintf("speech.key_terms[%d]", i), "must not be empty")

@@ -139,6 +139,7 @@ const (
 	OpenAIRealtime       OpenAISTT = "realtime"
 	OpenAIRealtimeBeta   OpenAISTT = "realtime_beta"
 
+	TTSPiper TTS = "piper"
 	TTSFlite TTS = "flite"
 
 	LLMOpenAI    LLMEngine = "openai" // chat completions, as many servers do
@@ -169,7 +170,7 @@ func (STT) choices() []string {
 func (OpenAISTT) choices() []string {
 	return []string{string(OpenAITranscriptions), string(OpenAIRealtime), string(OpenAIRealtimeBeta)}
 }
-func (TTS) choices() []string { return []string{string(TTSFlite)} }
+func (TTS) choices() []string { return []string{string(TTSPiper), string(TTSFlite)} }
 func (LLMEngine) choices() []string {
 	return []string{string(LLMOpenAI), string(LLMAnthropic)}
 }

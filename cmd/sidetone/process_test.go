@@ -63,7 +63,8 @@ func newSite(t *testing.T, env ...string) *site {
 		"SIDETONE_SERVER_ADMIN_LISTEN="+s.admin,
 		"SIDETONE_TELEPHONY_WEBRTC_LISTEN=127.0.0.1:0",
 		"SIDETONE_AGENTS_DIR="+filepath.Join("..", "..", "configs", "agents"),
-		"SIDETONE_SPEECH_MODELS_DIR="+modelstest.Dir(t))
+		"SIDETONE_SPEECH_MODELS_DIR="+modelstest.Dir(t),
+		"SIDETONE_SPEECH_TTS=flite") // quick, and the same every time
 	s.env = append(s.env, env...)
 	return s
 }

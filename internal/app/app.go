@@ -24,7 +24,6 @@ import (
 
 	"sidetone/call"
 	"sidetone/configs"
-	"sidetone/dialog"
 	"sidetone/dialog/llm"
 	"sidetone/dialog/tts"
 	"sidetone/recorder"
@@ -79,9 +78,9 @@ type App struct {
 	sweeps     *sweeps
 	trust      *trust
 	speech     *Speech
-	voices     map[string]dialog.Speaker // opened, by name
-	ttsMetrics *tts.Metrics              // nil with engines that were given
-	models     *llm.Engines              // nil: no language model is configured
+	voices     map[string]builtin // opened, by the name that was asked for
+	ttsMetrics *tts.Metrics       // nil with engines that were given
+	models     *llm.Engines       // nil: no language model is configured
 	agents     map[string]*agent
 	twilio     *twilio.Server
 	webrtc     *webrtc.Server

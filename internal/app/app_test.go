@@ -109,6 +109,7 @@ func configure(t testing.TB, env ...string) *configs.Config {
 		"SIDETONE_CONSENT_JURISDICTIONS=../../configs/consent/jurisdictions.yaml",
 		"SIDETONE_AGENTS_DEFAULT=sentences",
 		"SIDETONE_SPEECH_MODELS_DIR=" + modelstest.Dir(t),
+		"SIDETONE_SPEECH_TTS=flite", // quick, and the same every time
 	}, env...))
 	if err != nil {
 		t.Fatal(err)

@@ -281,20 +281,26 @@ func BenchmarkFirstAudio(b *testing.B) {
 }
 
 // BenchmarkBuiltinSpeech holds four conversations at once with the built-in
-// engines and measures from the end of speech to the agent's first audio.
+// engines, by each of the voices, and measures from the end of speech to the
+// agent's first audio.
 func BenchmarkBuiltinSpeech(b *testing.B) {
-	g := benchGateway(b, nil)
-	m := g.callers(b, order{Calls: 4, PerSecond: 1, Seconds: 60, Talk: true})
-	b.ReportMetric(m.Reply.P50, "reply-p50-ms")
-	b.ReportMetric(m.Reply.P95, "reply-p95-ms")
-	b.ReportMetric(m.Clear.P95, "clear-p95-ms")
-	b.ReportMetric(m.Control.P99, "control-p99-ms")
-	b.ReportMetric(m.Idle.P99, "idle-p99-ms")
-	b.Logf("reply %+v; clear %+v; control %+v", m.Reply, m.Clear, m.Control)
+	for _, voice := range []string{"piper", "flite"} {
+		b.Run(voice, func(b *testing.B) {
+			g := benchGateway(b, nil, "SIDETONE_SPEECH_TTS="+voice)
+			m := g.callers(b, order{Calls: 4, PerSecond: 1, Seconds: 60, Talk: true})
+			b.ReportMetric(m.Reply.P50, "reply-p50-ms")
+			b.ReportMetric(m.Reply.P95, "reply-p95-ms")
+			b.ReportMetric(m.Clear.P95, "clear-p95-ms")
+			b.ReportMetric(m.Late.P99, "pacing-p99-ms")
+			b.ReportMetric(m.Control.P99, "control-p99-ms")
+			b.ReportMetric(m.Idle.P99, "idle-p99-ms")
+			b.Logf("%d underruns; reply %+v; clear %+v; control %+v", m.Underruns, m.Reply, m.Clear, m.Control)
+		})
+	}
 }
 
-// benchGateway starts a gateway whose agent asks without end.
-func benchGateway(b testing.TB, speech *app.Speech) *gateway {
+// benchGateway starts a gateway whose agent asks without end; env adds settings.
+func benchGateway(b testing.TB, speech *app.Speech, env ...string) *gateway {
 	b.Helper()
 	dir := b.TempDir()
 	var y strings.Builder
@@ -306,8 +312,8 @@ func benchGateway(b testing.TB, speech *app.Speech) *gateway {
 	if err := os.WriteFile(filepath.Join(dir, "endless.yaml"), []byte(y.String()), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	config := configure(b, "SIDETONE_AGENTS_DIR="+dir, "SIDETONE_AGENTS_DEFAULT=endless", "SIDETONE_LIMITS_CALLS=1000",
-		"SIDETONE_WEB_CALLS_PER_AGENT=1000", "SIDETONE_WEB_CALLS_PER_ADDRESS=1000", "SIDETONE_WEB_CALLS_PER_ADDRESS_DAY=1000")
+	config := configure(b, append(env, "SIDETONE_AGENTS_DIR="+dir, "SIDETONE_AGENTS_DEFAULT=endless", "SIDETONE_LIMITS_CALLS=1000",
+		"SIDETONE_WEB_CALLS_PER_AGENT=1000", "SIDETONE_WEB_CALLS_PER_ADDRESS=1000", "SIDETONE_WEB_CALLS_PER_ADDRESS_DAY=1000")...)
 	return startWith(b, config, speech)
 }
 

@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 
 	"sidetone/configs"
 	"sidetone/dialog"
 	"sidetone/dialog/tts"
 	"sidetone/dialog/tts/flite"
+	"sidetone/dialog/tts/piper"
 	"sidetone/internal/models"
 	"sidetone/media"
 	"sidetone/transcribe"
@@ -33,7 +35,7 @@ type Speech struct {
 // openSpeech opens the built-in engines. Models that have not been fetched
 // leave their engine out; a model that was tampered with is an error.
 func (a *App) openSpeech(ctx context.Context, o Options) error {
-	a.voices = map[string]dialog.Speaker{}
+	a.voices = map[string]builtin{}
 	if o.Speech != nil {
 		a.speech = o.Speech
 		return nil
@@ -43,26 +45,67 @@ func (a *App) openSpeech(ctx context.Context, o Options) error {
 	if err := a.openRecognition(); err != nil {
 		return err
 	}
-	voice, err := a.openVoice(ctx, a.config.Speech.Voice)
+	voice, err := a.openVoice(ctx, a.defaultVoice())
 	if err := a.missing("tts", err); err != nil {
 		return err
 	}
-	a.speech.Voice = voice
+	a.speech.Voice = voice.Speaker
 	return nil
 }
 
-// openVoice opens a voice of the built-in engine, once.
-func (a *App) openVoice(ctx context.Context, name string) (dialog.Speaker, error) {
+// builtin is a built-in voice and its name.
+type builtin struct {
+	name string
+	dialog.Speaker
+}
+
+// fallback speaks where the neural voice cannot be had.
+const fallback = "rms"
+
+// defaultVoice is the name of the voice of agents that name no other.
+func (a *App) defaultVoice() string {
+	switch s := a.config.Speech; {
+	case s.Voice != "":
+		return s.Voice
+	case s.TTS == configs.TTSPiper:
+		return piper.Joe
+	}
+	return fallback
+}
+
+// openVoice opens a voice of the built-in engines, once. What it returns is the
+// fallback where the neural voice has not been installed.
+func (a *App) openVoice(ctx context.Context, name string) (builtin, error) {
 	if voice, ok := a.voices[name]; ok {
 		return voice, nil
 	}
-	voice, err := flite.New(ctx, flite.Options{ModelsDir: a.config.Speech.ModelsDir, Voice: name, CacheDir: filepath.Join(a.config.DataDir, "cache")})
+	voice, err := a.newVoice(ctx, name)
+	if name == piper.Joe && errors.Is(err, piper.ErrUnavailable) && !errors.Is(err, models.ErrTampered) {
+		a.log.Warn("the neural voice is left out", "voice", name, "instead", fallback, "err", err)
+		spare, err := a.openVoice(ctx, fallback)
+		if err == nil {
+			a.voices[name] = spare
+		}
+		return spare, err
+	}
 	if err != nil {
-		return nil, err
+		return builtin{}, err
 	}
 	a.onStop("voice", func(context.Context) error { return voice.Close() })
-	a.voices[name] = a.ttsMetrics.Measure(tts.NewCache(voice, tts.CacheOptions{Metrics: a.ttsMetrics}))
+	a.voices[name] = builtin{name, a.ttsMetrics.Measure(tts.NewCache(voice, tts.CacheOptions{Metrics: a.ttsMetrics}))}
 	return a.voices[name], nil
+}
+
+// newVoice loads a voice of the built-in engines.
+func (a *App) newVoice(ctx context.Context, name string) (interface {
+	dialog.Speaker
+	io.Closer
+}, error) {
+	dir := a.config.Speech.ModelsDir
+	if name == piper.Joe {
+		return piper.New(piper.Options{ModelsDir: dir})
+	}
+	return flite.New(ctx, flite.Options{ModelsDir: dir, Voice: name, CacheDir: filepath.Join(a.config.DataDir, "cache")})
 }
 
 // voiceOf returns an agent's voice and its name.
@@ -70,14 +113,14 @@ func (a *App) voiceOf(ctx context.Context, file *dialog.Agent) (string, dialog.S
 	if a.speech.Voice == nil {
 		return "", nil, fmt.Errorf("%w: there is no voice; run `make models`", errCannotAnswer)
 	}
-	if file.Voice.Name == "" || a.ttsMetrics == nil {
-		return a.config.Speech.Voice, a.speech.Voice, nil
+	if a.ttsMetrics == nil { // the voice is not one of ours
+		return a.defaultVoice(), a.speech.Voice, nil
 	}
-	voice, err := a.openVoice(ctx, file.Voice.Name)
+	voice, err := a.openVoice(ctx, cmp.Or(file.Voice.Name, a.defaultVoice()))
 	if err != nil {
 		return "", nil, fmt.Errorf("voice.name: %w", err)
 	}
-	return file.Voice.Name, voice, nil
+	return voice.name, voice.Speaker, nil
 }
 
 // understands returns why speech recognition can not do a language.

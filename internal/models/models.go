@@ -25,6 +25,8 @@ const (
 	Vocabulary = "moonshine-tiny-en/llama-tokenizer.js"
 	Silero     = "silero-vad/silero_vad_v6.onnx"
 	Flite      = "flite/flite.wasm"
+	Joe        = "piper-joe/en_US-joe-medium.onnx"
+	JoeConfig  = "piper-joe/en_US-joe-medium.onnx.json"
 )
 
 var (

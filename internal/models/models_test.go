@@ -11,7 +11,7 @@ import (
 	"sidetone/internal/models/modelstest"
 )
 
-var files = []string{models.Runtime, models.Encoder, models.Decoder, models.Vocabulary, models.Silero, models.Flite}
+var files = []string{models.Runtime, models.Encoder, models.Decoder, models.Vocabulary, models.Silero, models.Flite, models.Joe, models.JoeConfig}
 
 func TestReadGivesWhatWasFetched(t *testing.T) {
 	dir := modelstest.Dir(t)

@@ -49,6 +49,14 @@ type Session struct {
 // folder dir, and the runtime library before the first one. The error wraps
 // models.ErrMissing or models.ErrTampered when a file is not as it must be.
 func Open(dir, file string) (*Session, error) {
+	session, err := open(dir, file, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &Session{file: file, session: session}, nil
+}
+
+func open(dir, file string, inputs, outputs []string) (*ort.DynamicAdvancedSession, error) {
 	if err := load(dir); err != nil {
 		return nil, err
 	}
@@ -61,11 +69,11 @@ func Open(dir, file string) (*Session, error) {
 		return nil, fmt.Errorf("onnx: opening %s: %w", file, err)
 	}
 	defer options.Destroy()
-	session, err := ort.NewDynamicAdvancedSessionWithONNXData(network, nil, nil, options)
+	session, err := ort.NewDynamicAdvancedSessionWithONNXData(network, inputs, outputs, options)
 	if err != nil {
 		return nil, fmt.Errorf("onnx: opening %s: %w", file, err)
 	}
-	return &Session{file: file, session: session}, nil
+	return session, nil
 }
 
 // singleThreaded are the options of every session. One thread: calls and not

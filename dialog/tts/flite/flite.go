@@ -30,6 +30,9 @@ import (
 // MaxText is the most that Speak takes at once, in characters.
 const MaxText = 1000
 
+// pieces are cut at clauses, of which the first is the shortest.
+var pieces = tts.Cutter{Min: 12, First: 160, Max: 160}
+
 // memoryPages bounds the memory of one instance: 48 MiB in pages of 64 KiB. A
 // piece of the longest size needs half of it.
 const memoryPages = 768
@@ -166,7 +169,7 @@ func (v *Voice) Speak(ctx context.Context, text string, rate int) iter.Seq2[[]in
 			yield(nil, ErrTooLong)
 			return
 		}
-		for _, piece := range pieces(tts.Normalize(text)) {
+		for _, piece := range pieces.Pieces(tts.Normalize(text)) {
 			pcm, err := v.speak(ctx, piece, rate)
 			if !yield(pcm, err) || err != nil {
 				return
@@ -190,7 +193,7 @@ func (v *Voice) speak(ctx context.Context, piece string, rate int) ([]int16, err
 		if r.err != nil {
 			return nil, r.err
 		}
-		pcm, err := media.Resample(r.wave.polish(gains[v.name]), r.wave.rate, rate)
+		pcm, err := media.Resample(tts.Polish(r.wave.pcm, r.wave.rate, gains[v.name]), r.wave.rate, rate)
 		if err != nil {
 			return nil, fmt.Errorf("flite: resample: %w", err)
 		}

@@ -230,6 +230,17 @@ func TestVoiceIsRefused(t *testing.T) {
 	}
 }
 
+// silence is the peak below which a stretch is silent.
+const silence = 150
+
+func peak(pcm []int16) int {
+	p := 0
+	for _, s := range pcm {
+		p = max(p, int(s), -int(s))
+	}
+	return p
+}
+
 // activeLevel is the level of the louder half of the 20 ms frames, in dBFS.
 func activeLevel(pcm []int16, rate int) float64 {
 	var energies []float64

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"math"
 )
 
 var errWave = errors.New("not a mono 16 bit wave file")
@@ -49,44 +48,4 @@ func parseWave(b []byte) (wave, error) {
 		b = b[min(n+n%2, int64(len(b))):]
 	}
 	return wave{}, errWave
-}
-
-// What is silence, and how much of it stays: Flite surrounds every utterance
-// with up to 300 ms of it, which would delay the first word of each reply.
-const (
-	silence  = 150 // peak of a 10 ms window
-	leadIn   = 2   // windows kept before the first sound
-	trailOut = 10  // windows after the last sound
-)
-
-// polish returns the samples with their silence trimmed and their level
-// adjusted; none when there was no sound.
-func (w wave) polish(gain float64) []int16 {
-	win := w.rate / 100
-	first, last := -1, -1
-	for i := 0; i < len(w.pcm); i += win {
-		if peak(w.pcm[i:min(i+win, len(w.pcm))]) >= silence {
-			if first < 0 {
-				first = i
-			}
-			last = min(i+win, len(w.pcm))
-		}
-	}
-	if first < 0 {
-		return nil
-	}
-	from := max(0, first-leadIn*win)
-	out := make([]int16, last-from+trailOut*win)
-	for i, s := range w.pcm[from:min(from+len(out), len(w.pcm))] {
-		out[i] = int16(max(math.MinInt16, min(math.MaxInt16, math.Round(float64(s)*gain))))
-	}
-	return out
-}
-
-func peak(pcm []int16) int {
-	p := 0
-	for _, s := range pcm {
-		p = max(p, int(s), -int(s))
-	}
-	return p
 }

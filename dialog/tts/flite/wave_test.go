@@ -1,8 +1,6 @@
 package flite
 
 import (
-	"encoding/binary"
-	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -46,59 +44,5 @@ func FuzzParseWave(f *testing.F) {
 		if err == nil && (w.rate <= 0 || 2*len(w.pcm) > len(b)) {
 			t.Errorf("%d samples at %d Hz from %d bytes", len(w.pcm), w.rate, len(b))
 		}
-		if err == nil && binary.Size(w.pcm) > 0 {
-			w.polish(2)
-		}
 	})
 }
-
-func TestPolish(t *testing.T) {
-	const win = 160
-	sound := slices.Repeat([]int16{20000, -20000}, win) // two windows
-	pcm := slices.Concat(make([]int16, 30*win), sound, make([]int16, 40*win))
-	got := wave{16000, pcm}.polish(2)
-	if want := (leadIn + 2 + trailOut) * win; len(got) != want {
-		t.Fatalf("%d samples, want %d", len(got), want)
-	}
-	if slices.Max(got) != math.MaxInt16 || slices.Min(got) != math.MinInt16 {
-		t.Errorf("gain wraps around: %d to %d", slices.Min(got), slices.Max(got))
-	}
-	if got[leadIn*win-1] != 0 || got[leadIn*win] == 0 {
-		t.Error("the sound does not begin after its lead-in")
-	}
-	if got := (wave{16000, sound}).polish(1); len(got) != (2+trailOut)*win {
-		t.Errorf("%d samples of bare sound, want it padded to %d", len(got), (2+trailOut)*win)
-	}
-	if got := (wave{16000, make([]int16, 999)}).polish(1); got != nil {
-		t.Errorf("silence gave %d samples", len(got))
-	}
-}
-
-func TestPieces(t *testing.T) {
-	long := strings.TrimSpace(strings.Repeat("one two three, ", 30))
-	for text, want := range map[string][]string{
-		"":                         nil,
-		" . -! ":                   nil,
-		"Hello.":                   {"Hello."},
-		"Hi, how are you?":         {"Hi, how are you?"},
-		"Thank you, Anna. Go on.":  {"Thank you, Anna.", "Go on."},
-		"Thank you very much, bye": {"Thank you very much,", "bye"},
-	} {
-		if got := pieces(text); !slices.Equal(got, want) {
-			t.Errorf("pieces(%q) = %q, want %q", text, got, want)
-		}
-	}
-	for _, text := range []string{long, strings.ReplaceAll(long, ",", ""), strings.Repeat("x", 999)} {
-		got := pieces(text)
-		for _, p := range got {
-			if len(p) > pieceMax {
-				t.Errorf("a piece of %d bytes", len(p))
-			}
-		}
-		if strip(strings.Join(got, "")) != strip(text) {
-			t.Errorf("pieces of %.20q lost characters", text)
-		}
-	}
-}
-
-func strip(s string) string { return strings.ReplaceAll(s, " ", "") }
