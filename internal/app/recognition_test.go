@@ -2,7 +2,9 @@ package app_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"iter"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"sidetone/consent"
 	"sidetone/internal/app"
 	"sidetone/internal/sim"
+	"sidetone/media"
 	"sidetone/transcribe"
 	"sidetone/transcribe/deepgram"
 	"sidetone/transcribe/vad"
@@ -79,6 +82,15 @@ func TestNothingIsSentBeforeTheGrant(t *testing.T) {
 	}
 }
 
+// quickVoice speaks a tone of 10 ms a character.
+type quickVoice struct{ scriptedVoice }
+
+func (quickVoice) Speak(_ context.Context, text string, rate int) iter.Seq2[[]int16, error] {
+	return func(yield func([]int16, error) bool) {
+		yield(media.Tone(rate, 440, time.Duration(len(text))*10*time.Millisecond, -20), nil)
+	}
+}
+
 // TestVendorHears has a call whose words come from a vendor that breaks the
 // connection in the middle of the first one.
 func TestVendorHears(t *testing.T) {
@@ -89,7 +101,7 @@ func TestVendorHears(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := startWith(t, configure(t), &app.Speech{Engine: engine, Voice: scriptedVoice{}, Detectors: vad.NewEnergy})
+	g := startWith(t, configure(t), &app.Speech{Engine: engine, Voice: quickVoice{}, Detectors: vad.NewEnergy})
 	c, err := g.carrier(t, sim.CarrierOptions{}).Dial(t.Context())
 	if err != nil {
 		t.Fatal(err)
