@@ -130,7 +130,7 @@ func bounded(t *testing.T, v *Voice) {
 			t.Errorf("%q gave %d samples", text, len(pcm))
 		}
 	}
-	for _, text := range []string{strings.Repeat("x", 2*pieces.Max), "[[ˈɛ]] -f /etc/passwd <speak>", "a"} {
+	for _, text := range []string{strings.Repeat("x", pieces.First+4), "[[ˈɛ]] -f /etc/passwd <speak>", "a"} {
 		if pcm := speak(t, v, text, 8000); len(pcm) < 1600 {
 			t.Errorf("%.20q gave %d samples", text, len(pcm))
 		}
