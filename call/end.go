@@ -59,6 +59,9 @@ func (c *Call) finish(r Result, next telephony.Next) {
 	if c.ending == nil {
 		c.ending = &ending{result: r, next: next}
 	}
+	if c.asked.cancel != nil {
+		c.asked.cancel() // whatever the reply was about to do, the conversation is over
+	}
 	c.ending.by = time.Time{}
 	c.ending.tell(c)
 }

@@ -164,6 +164,14 @@ type LLM struct {
 	Takeover   Duration      `yaml:"takeover"`
 	Timeout    Duration      `yaml:"timeout"`
 	Fallbacks  []LLMFallback `yaml:"fallbacks"`
+	Tools      LLMTools      `yaml:"tools"`
+}
+
+// LLMTools is how the tools of agents' files are asked.
+type LLMTools struct {
+	Secrets      []Secret `yaml:"secrets"`
+	SecretsFile  string   `yaml:"secrets_file"`
+	AllowPrivate bool     `yaml:"allow_private"`
 }
 
 // LLMFallback is a chat endpoint that takes over from those before it.

@@ -32,6 +32,13 @@ func TestFallbacks(t *testing.T) {
 	if len(warnings) != 1 || !strings.HasPrefix(warnings[0], "llm.fallbacks[0].base_url: plain http") {
 		t.Errorf("warnings %q", warnings)
 	}
+	secrets := filepath.Join(t.TempDir(), "secrets")
+	if err := os.WriteFile(secrets, []byte("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if cfg, _, err = Load("", []string{"SIDETONE_LLM_TOOLS_SECRETS_FILE=" + secrets}); err != nil || len(cfg.LLM.Tools.Secrets) != 1 {
+		t.Errorf("secrets of tools: %v", err)
+	}
 	if cfg, _, err = Load("", nil); err != nil || cfg.LLM.Endpoints() != nil {
 		t.Errorf("without an endpoint there are %d, %v", len(cfg.LLM.Endpoints()), err)
 	}

@@ -55,6 +55,7 @@ func (c *Config) readSecrets() error {
 		readSecret("speech.deepgram.api_key", &c.Speech.Deepgram.APIKey, c.Speech.Deepgram.APIKeyFile),
 		readSecret("speech.openai.api_key", &c.Speech.OpenAI.APIKey, c.Speech.OpenAI.APIKeyFile),
 		readSecret("llm.api_key", &c.LLM.APIKey, c.LLM.APIKeyFile),
+		readSecrets("llm.tools.secrets", &c.LLM.Tools.Secrets, c.LLM.Tools.SecretsFile),
 		readSecret("storage.s3.secret_access_key", &c.Storage.S3.SecretAccessKey, c.Storage.S3.SecretAccessKeyFile),
 		readSecrets("telephony.twilio.auth_tokens", &c.Telephony.Twilio.AuthTokens, c.Telephony.Twilio.AuthTokensFile),
 	)

@@ -21,6 +21,9 @@ func (c *Config) validateLLM(f *faults) {
 	f.check(l.Takeover > 0 && l.Takeover <= l.FirstToken, "llm.takeover", "must be more than 0s, and not more than llm.first_token")
 	f.check(l.Timeout <= 0 || l.Timeout >= l.FirstToken, "llm.timeout", "must not be less than llm.first_token")
 	f.check(len(l.Fallbacks) == 0 || l.BaseURL != "", "llm.fallbacks", "needs llm.base_url: there is nothing to fall back from")
+	for i, s := range l.Tools.Secrets {
+		f.check(isHookSecret(s.Reveal()), fmt.Sprintf("llm.tools.secrets[%d]", i), "must be whsec_ and the base64 of 24 to 64 random bytes")
+	}
 	seen := map[string]bool{LLMMain: true}
 	for i, e := range l.Fallbacks {
 		at := fmt.Sprintf("llm.fallbacks[%d]", i)
@@ -47,6 +50,9 @@ func (c *Config) warnLLM() (w []string) {
 		if u, err := url.Parse(e.BaseURL); err == nil && u.Scheme == "http" && !isLoopbackHost(u.Hostname()) {
 			w = append(w, fmt.Sprintf("llm.fallbacks[%d].base_url: plain http to another machine; anyone between can listen", i))
 		}
+	}
+	if c.LLM.Tools.AllowPrivate && !c.onLoopback() {
+		w = append(w, "llm.tools.allow_private: tools of agents' files can be this machine and its network")
 	}
 	return w
 }

@@ -91,6 +91,7 @@ func (l *LLM) validate(f *faults) {
 			f.add("llm.transfers."+name, "%q is no number such as +14155550100, nor a sip: address", number)
 		}
 	}
+	validateTools(f, l.Tools)
 	if strings.TrimSpace(l.Prompt) == "" {
 		f.add("llm.prompt", "a text is needed")
 	}

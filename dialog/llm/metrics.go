@@ -17,6 +17,7 @@ type Metrics struct {
 	takeovers *prometheus.CounterVec
 	breakers  *prometheus.GaugeVec
 	calls     *prometheus.CounterVec
+	lookups   *prometheus.HistogramVec
 }
 
 // NewMetrics registers the metrics of this package with reg, which may be nil.
@@ -51,9 +52,14 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "sidetone_llm_tool_calls_total",
 			Help: "Tools that the model called, by tool and by result: ok or refused.",
 		}, []string{"tool", "result"}),
+		lookups: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "sidetone_llm_lookup_seconds",
+			Help:    "Time that tools of agents' files took to answer, by result: ok or failed.",
+			Buckets: []float64{.05, .1, .2, .5, 1, 2, 3, 5, 10, 20, 30},
+		}, []string{"result"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.requests, m.first, m.tokens, m.cost, m.takeovers, m.breakers, m.calls)
+		reg.MustRegister(m.requests, m.first, m.tokens, m.cost, m.takeovers, m.breakers, m.calls, m.lookups)
 	}
 	return m
 }
@@ -115,6 +121,17 @@ func (m *Metrics) breaker(engine string, s State) {
 	}
 }
 
+func (m *Metrics) lookedUp(err error, took time.Duration) {
+	if m == nil {
+		return
+	}
+	result := "ok"
+	if err != nil {
+		result = "failed"
+	}
+	m.lookups.WithLabelValues(result).Observe(took.Seconds())
+}
+
 func (m *Metrics) called(tool string, err error) {
 	if m == nil {
 		return
@@ -123,5 +140,5 @@ func (m *Metrics) called(tool string, err error) {
 	if err != nil {
 		result = "refused"
 	}
-	m.calls.WithLabelValues(describe(tool), result).Inc()
+	m.calls.WithLabelValues(tool, result).Inc()
 }

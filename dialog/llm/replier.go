@@ -29,6 +29,7 @@ var (
 type Options struct {
 	Engines   *Engines
 	Agent     *dialog.Agent
+	Runner    Runner            // nil: the tools of the agent's file are not there
 	Transfers map[string]string // whom the model may connect the caller to: name to number
 
 	FirstToken time.Duration // longest wait for the first token, with connecting; 4 s when 0
@@ -61,6 +62,9 @@ func New(o Options) *Replier {
 // records an answer is asked again for words.
 const rounds = 3
 
+// lookedUp is how often, of a model that may ask tools of the agent's file.
+const lookedUp = 8
+
 // Reply yields the greeting of the agent file, or what the model answers. A
 // reply that fails yields its complete sentences before the error.
 func (r *Replier) Reply(ctx context.Context, in dialog.Input) iter.Seq2[dialog.Part, error] {
@@ -72,7 +76,11 @@ func (r *Replier) Reply(ctx context.Context, in dialog.Input) iter.Seq2[dialog.P
 			return
 		}
 		request := r.request(in)
-		for range rounds {
+		most := rounds
+		if len(r.o.Agent.LLM.Tools) > 0 {
+			most = lookedUp
+		}
+		for range most {
 			asked, err := r.round(ctx, &request, t)
 			switch {
 			case t.gone, t.minor:
@@ -83,6 +91,8 @@ func (r *Replier) Reply(ctx context.Context, in dialog.Input) iter.Seq2[dialog.P
 			case t.end:
 				t.finish()
 				return
+			case t.asked:
+				t.asked = false // what the tools say is to be answered
 			case t.said, t.pause:
 				return
 			case !asked:

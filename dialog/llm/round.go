@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -25,18 +26,24 @@ func (r *Replier) round(ctx context.Context, request *Request, t *turn) (called 
 			r.o.Engines.metrics.tookOver(e.Name, t.said)
 			ask.Messages = t.takeOver(ask.Messages)
 		}
-		var next []Message
+		before := len(t.words)
+		var x exchange
 		var begun bool
-		next, begun, err = r.attempt(ctx, e, ask, t, engines.another(i))
+		x, begun, err = r.attempt(ctx, e, ask, t, engines.another(i))
 		engines.leave(e, err, begun, t.gone || ctx.Err() != nil)
 		switch {
 		case t.gone:
 			return false, err
 		case err == nil:
 			t.flush()
-			called = len(next) > len(ask.Messages)
-			request.Messages = next
-			return called, nil
+			request.Messages = ask.Messages
+			if len(x.results) == 0 {
+				return false, nil
+			}
+			x.answer.Text = strings.Join(t.words[before:], " ")
+			r.lookUp(ctx, t, x.results)
+			request.Messages = append(append(slices.Clip(ask.Messages), x.answer), x.results...)
+			return true, nil
 		case t.end && t.said:
 			return false, nil // it has said goodbye
 		case ctx.Err() != nil, errors.Is(err, ErrTooSlow):
@@ -48,7 +55,7 @@ func (r *Replier) round(ctx context.Context, request *Request, t *turn) (called 
 
 // attempt puts the request to one engine, or twice when it fails at once and there
 // is no other. begun is whether any of the answer came.
-func (r *Replier) attempt(ctx context.Context, e *engine, request Request, t *turn, another bool) (next []Message, begun bool, err error) {
+func (r *Replier) attempt(ctx context.Context, e *engine, request Request, t *turn, another bool) (x exchange, begun bool, err error) {
 	first, idle := r.o.FirstToken, r.o.Idle
 	if another {
 		first, idle = min(first, r.o.Takeover), min(idle, r.o.Takeover)
@@ -59,25 +66,30 @@ func (r *Replier) attempt(ctx context.Context, e *engine, request Request, t *tu
 		t.wait = nil
 	}()
 	began := time.Now()
-	next, err = r.stream(ctx, e, request, t, began)
+	x, err = r.stream(ctx, e, request, t, began)
 	if vendor := (*VendorError)(nil); !another && errors.As(err, &vendor) && vendor.again() && !t.wait.first {
-		next, err = r.stream(ctx, e, request, t, began)
+		x, err = r.stream(ctx, e, request, t, began)
 	}
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause // which deadline has passed, or that nobody waits any more
 	}
 	r.o.Engines.metrics.requested(e.Name, err, t.gone)
-	return next, t.wait.first, err
+	return x, t.wait.first, err
+}
+
+// exchange is an answer that calls tools, and their results.
+type exchange struct {
+	answer  Message
+	results []Message
 }
 
 // stream reads one answer: its text goes to the turn; its calls are done as
-// they come. It returns the conversation with the calls and their results.
-func (r *Replier) stream(ctx context.Context, e *engine, request Request, t *turn, began time.Time) ([]Message, error) {
-	answer := Message{Role: Assistant}
-	var results []Message
+// they come, but for those of the agent's file.
+func (r *Replier) stream(ctx context.Context, e *engine, request Request, t *turn, began time.Time) (exchange, error) {
+	x := exchange{answer: Message{Role: Assistant}}
 	for delta, err := range e.Chat.Stream(ctx, request) {
 		if err != nil {
-			return nil, err
+			return exchange{}, err
 		}
 		if delta.Usage != nil {
 			r.use(e, *delta.Usage)
@@ -88,9 +100,9 @@ func (r *Replier) stream(ctx context.Context, e *engine, request Request, t *tur
 			}
 			t.wait.token()
 		}
-		if c := delta.Call; c != nil && len(results) < maxCalls {
-			answer.Calls = append(answer.Calls, *c)
-			results = append(results, Message{Role: Result, CallID: c.ID, Text: r.call(t, *c)})
+		if c := delta.Call; c != nil && len(x.results) < maxCalls {
+			x.answer.Calls = append(x.answer.Calls, *c)
+			x.results = append(x.results, Message{Role: Result, CallID: c.ID, Text: r.call(t, *c, len(x.results))})
 		}
 		t.hear(delta.Text)
 		if delta.Truncated {
@@ -100,10 +112,7 @@ func (r *Replier) stream(ctx context.Context, e *engine, request Request, t *tur
 			break
 		}
 	}
-	if len(results) > 0 {
-		request.Messages = append(append(slices.Clip(request.Messages), answer), results...)
-	}
-	return request.Messages, context.Cause(ctx)
+	return x, context.Cause(ctx)
 }
 
 // use counts what a piece of an answer has cost. A negative count is none.

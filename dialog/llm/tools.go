@@ -84,6 +84,11 @@ func (r *Replier) tools() []Tool {
 			}),
 		})
 	}
+	if r.o.Runner != nil {
+		for _, t := range r.o.Agent.LLM.Tools {
+			tools = append(tools, Tool{Name: t.Name, Description: t.Description, Parameters: t.Parameters})
+		}
+	}
 	return tools
 }
 
@@ -95,11 +100,13 @@ var (
 	errValue     = errors.New("the value does not fit the kind")
 	errTarget    = errors.New("there is nobody of that name")
 	errTried     = errors.New("that agent can not go on with this call")
+	errTooMany   = errors.New("too many tools at once")
 	errNobody    = errors.New("the caller has said nothing that could be recorded")
 )
 
-// call does what the model asked for and returns the result that it is told.
-func (r *Replier) call(t *turn, c Call) string {
+// call does what the model asked for and returns the result that it is told, the
+// n-th of the answer.
+func (r *Replier) call(t *turn, c Call, n int) string {
 	var err error
 	switch c.Name {
 	case endCall:
@@ -116,13 +123,30 @@ func (r *Replier) call(t *turn, c Call) string {
 	case pauseTool, resumeTool:
 		err = r.pause(t, c.Name == pauseTool)
 	default:
-		err = errUnknown
+		err = r.ask(t, c, n)
 	}
-	r.o.Engines.metrics.called(c.Name, err)
+	r.o.Engines.metrics.called(r.label(c.Name), err)
 	if err != nil {
 		return "refused: " + err.Error()
 	}
 	return "done"
+}
+
+// ask notes a call of a tool of the agent's file.
+func (r *Replier) ask(t *turn, c Call, n int) error {
+	tool, ok := r.tool(c.Name)
+	if !ok {
+		return errUnknown
+	}
+	arguments, err := tool.Parameters.Accept(c.Arguments)
+	if err != nil {
+		return err
+	}
+	if len(t.lookups) >= maxLookups {
+		return errTooMany
+	}
+	t.lookups = append(t.lookups, lookup{tool, arguments, n})
+	return nil
 }
 
 // pause pauses or resumes the recording.
@@ -244,11 +268,13 @@ func value(kind dialog.Kind, raw json.RawMessage) (any, error) {
 	return text, nil
 }
 
-// describe keeps tool names out of metric labels unless they are ours.
-func describe(name string) string {
-	switch name {
-	case endCall, transferCall, handOver, recordAnswer, callerMinor, pauseTool, resumeTool:
+// label is what a tool is called in metrics: those of agents' files have one name.
+func (r *Replier) label(name string) string {
+	if slices.Contains(dialog.BuiltInTools, name) {
 		return name
+	}
+	if _, ok := r.tool(name); ok {
+		return "http"
 	}
 	return "unknown"
 }

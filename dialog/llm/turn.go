@@ -23,6 +23,8 @@ type turn struct {
 	words    []string // that was
 	gone     bool     // nobody listens any more
 	minor    bool     // the caller is a child
+	asked    bool     // tools of the agent's file have answered, and the model has not
+	lookups  []lookup // of the running answer, yet to be done
 	pause    bool     // the recording will be paused, or another agent goes on
 	end      bool     // the model has ended the call
 	transfer string   // to this number
@@ -32,7 +34,7 @@ type turn struct {
 // forgotten. The conversation that it returns has what was said since messages.
 func (t *turn) takeOver(messages []Message) []Message {
 	t.sentences, t.hidden = tts.Sentences{}, hidden{}
-	t.end, t.transfer = false, ""
+	t.end, t.transfer, t.lookups = false, "", nil
 	if !t.said {
 		return messages
 	}

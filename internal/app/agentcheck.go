@@ -81,6 +81,9 @@ func doubts(c *configs.Config, file *dialog.Agent) (w []string) {
 	if slices.Contains(n.Overlays, "pci") && !file.Pause && !asksInPause(file) {
 		w = append(w, "notice.overlays: pci wants payment steps to be paused, and this agent can not pause: set pause, or a question that is sensitive")
 	}
+	if file.LLM != nil && len(file.LLM.Tools) > 0 && len(c.LLM.Tools.Secrets) == 0 {
+		w = append(w, "llm.tools: llm.tools.secrets of the configuration is empty; without a secret to sign with this agent does not answer")
+	}
 	return w
 }
 

@@ -62,6 +62,9 @@ func (a *App) prepare(ctx context.Context, file *dialog.Agent, library *consent.
 	if file.LLM != nil && a.models == nil {
 		return nil, fmt.Errorf("%w: it needs a language model, and llm.base_url is empty", errCannotAnswer)
 	}
+	if err := a.askable(file); err != nil {
+		return nil, err
+	}
 	if err := a.understands(file.Language); err != nil {
 		return nil, err
 	}

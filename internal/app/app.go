@@ -81,6 +81,7 @@ type App struct {
 	voices     map[string]builtin // opened, by the name that was asked for
 	ttsMetrics *tts.Metrics       // nil with engines that were given
 	models     *llm.Engines       // nil: no language model is configured
+	tools      *toolRunner        // nil: no secret to sign with is configured
 	agents     map[string]*agent
 	twilio     *twilio.Server
 	webrtc     *webrtc.Server
@@ -131,7 +132,7 @@ func (a *App) onStop(name string, do func(context.Context) error) {
 // open is the wiring, in the order in which the parts need each other.
 func (a *App) open(ctx context.Context, o Options) error {
 	for _, open := range []func(context.Context, Options) error{
-		a.openSockets, a.openMetrics, a.openStores, a.openKeys, a.openTrust, a.openReaders, a.openRetention, a.openHooks, a.openRecorder, a.openSweeps, a.openPolicy, a.openSpeech, a.openChat, a.openAgents,
+		a.openSockets, a.openMetrics, a.openStores, a.openKeys, a.openTrust, a.openReaders, a.openRetention, a.openHooks, a.openRecorder, a.openSweeps, a.openPolicy, a.openSpeech, a.openChat, a.openTools, a.openAgents,
 		a.openChecks, a.openPhone, a.openWeb, a.openRoutes,
 	} {
 		if err := open(ctx, o); err != nil {

@@ -19,10 +19,14 @@ func (a *App) replier(ready *agent) (dialog.Replier, error) {
 		return script.New(ready.Script), nil
 	}
 	c := a.config.LLM
-	return llm.New(llm.Options{
+	o := llm.Options{
 		Engines: a.models, Agent: ready.Agent, Transfers: ready.LLM.Transfers,
 		FirstToken: time.Duration(c.FirstToken), Takeover: time.Duration(c.Takeover), Total: time.Duration(c.Timeout),
-	}), nil
+	}
+	if a.tools != nil {
+		o.Runner = a.tools
+	}
+	return llm.New(o), nil
 }
 
 // openChat opens the language models' endpoints, where any is configured.

@@ -111,6 +111,11 @@ func (a *App) elsewhere(ready *agent) (who []string) {
 	if ready.LLM != nil && !localModel(a.config) {
 		who = append(who, "language model: words of the call")
 	}
+	if ready.LLM != nil {
+		for _, t := range ready.LLM.Tools {
+			who = append(who, "tool, "+t.Name+": what the language model asked it")
+		}
+	}
 	if !ready.voice.Local() {
 		who = append(who, "voice, "+ready.voice.Name()+": words of the agent")
 	}

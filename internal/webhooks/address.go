@@ -44,7 +44,7 @@ func public(a netip.Addr) bool {
 func refusePrivate(_ context.Context, _, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil || !public(at.Addr()) {
-		return fmt.Errorf("%w: %s; webhooks.allow_private lets it in", ErrAddress, address)
+		return fmt.Errorf("%w: %s; allow_private lets it in", ErrAddress, address)
 	}
 	return nil
 }

@@ -1,7 +1,8 @@
 // Package webhooks tells others what happened: it makes the bodies, signs them as
 // the Standard Webhooks specification says, and posts them to the endpoints that an
 // operator has named. A body holds ids, times and closed words, never a number, a
-// name or anything that was said.
+// name or anything that was said. In the same way it asks the tools of agents (Asker),
+// whose bodies are their askers'.
 //
 // It refuses to reach addresses that only this machine or its network can reach, to
 // follow redirects, and to read answers at length. It keeps nothing: who calls it
@@ -9,11 +10,9 @@
 package webhooks
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -22,11 +21,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
-
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
 // Limits of one delivery.
@@ -90,7 +85,7 @@ type Sender struct {
 // endpoint is an Endpoint that can be used.
 type endpoint struct {
 	url     string
-	signers []*standardwebhooks.Webhook
+	signers signers
 }
 
 // New makes a Sender. Its errors hold no secret and no URL.
@@ -101,40 +96,17 @@ func New(o Options) (*Sender, error) {
 		if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !o.AllowPrivate) {
 			return nil, fmt.Errorf("webhooks: endpoint %s: not an https URL", e.Name)
 		}
-		ready := endpoint{url: e.URL}
-		for _, secret := range e.Secrets {
-			if err := CheckSecret(secret); err != nil {
-				return nil, fmt.Errorf("webhooks: endpoint %s: %w", e.Name, err)
-			}
-			signer, err := standardwebhooks.NewWebhook(secret)
-			if err != nil {
-				return nil, fmt.Errorf("webhooks: endpoint %s: %w", e.Name, errSecret)
-			}
-			ready.signers = append(ready.signers, signer)
+		all, err := signersOf(e.Secrets)
+		if err != nil {
+			return nil, fmt.Errorf("webhooks: endpoint %s: %w", e.Name, err)
 		}
-		if len(ready.signers) == 0 {
-			return nil, fmt.Errorf("webhooks: endpoint %s: no secret", e.Name)
-		}
-		s.endpoints[e.Name] = ready
+		s.endpoints[e.Name] = endpoint{url: e.URL, signers: all}
 	}
 	if o.Timeout == 0 {
 		o.Timeout = Timeout
 	}
 	s.client = client(o)
 	return s, nil
-}
-
-// errSecret says what a secret looks like.
-var errSecret = errors.New("a secret is whsec_ and the base64 of 24 to 64 random bytes")
-
-// CheckSecret says whether a secret is as the specification wants it.
-func CheckSecret(secret string) error {
-	text, prefixed := strings.CutPrefix(secret, "whsec_")
-	key, err := base64.StdEncoding.DecodeString(text)
-	if !prefixed || err != nil || len(key) < 24 || len(key) > 64 {
-		return errSecret
-	}
-	return nil
 }
 
 // client makes the one HTTP client. It has no proxy, which would reach for it what
@@ -163,24 +135,11 @@ func (s *Sender) Send(ctx context.Context, name, id string, body []byte) error {
 	if !known {
 		return ErrUnknown
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to.url, bytes.NewReader(body))
+	r, err := to.signers.request(ctx, http.MethodPost, to.url, id, body)
 	if err != nil {
-		return errors.New("webhooks: not a URL")
+		return err
 	}
-	now := time.Now()
-	signatures := make([]string, 0, len(to.signers))
-	for _, signer := range to.signers {
-		signature, err := signer.Sign(id, now, body)
-		if err != nil {
-			return fmt.Errorf("webhooks: sign: %w", err)
-		}
-		signatures = append(signatures, signature)
-	}
-	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", s.agent)
-	r.Header.Set(standardwebhooks.HeaderWebhookID, id)
-	r.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
-	r.Header.Set(standardwebhooks.HeaderWebhookSignature, strings.Join(signatures, " "))
 	answer, err := s.client.Do(r)
 	if err != nil {
 		return fmt.Errorf("webhooks: %w", withoutURL(err))
