@@ -78,6 +78,7 @@ type gateway struct {
 	keys    *seal.Keyring
 	node    *seal.Node
 	spool   *recorder.Spool
+	spooled string // its folder
 	ledger  *ledger
 	calls   *call.Registry
 	results chan call.Result
@@ -105,7 +106,8 @@ func newGateway(t *testing.T, o options) *gateway {
 	if g.node, err = seal.OpenNode(filepath.Join(dir, "node")); err != nil {
 		t.Fatal(err)
 	}
-	g.spool, err = recorder.OpenSpool(recorder.SpoolOptions{Dir: filepath.Join(dir, "spool"), Node: g.node, Put: g.objects})
+	g.spooled = filepath.Join(dir, "spool")
+	g.spool, err = recorder.OpenSpool(recorder.SpoolOptions{Dir: g.spooled, Node: g.node, Put: g.objects})
 	if err != nil {
 		t.Fatal(err)
 	}

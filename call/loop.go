@@ -134,6 +134,9 @@ func (c *Call) pass(now time.Time) {
 		c.heard.settled = true
 		c.turnTo(dialog.HoldSettled{At: at})
 	}
+	if c.recorder != nil && c.recorder.Refused() {
+		c.step(consent.Withdraw{At: at, From: at, How: consent.HowSystem}, at)
+	}
 	c.step(consent.Passed{At: at}, at)
 	c.anchor(at, now)
 	c.beep(at)

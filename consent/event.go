@@ -73,7 +73,8 @@ type (
 		Message string
 	}
 	// Withdraw: a grant is taken back as of From, which is before At where the
-	// caller said so; with Whole, for all of the call.
+	// caller said so; with Whole, for all of the call. Where nothing more can be kept,
+	// it is taken back by HowSystem.
 	Withdraw struct {
 		At, From media.Tick
 		Whole    bool

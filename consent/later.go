@@ -48,6 +48,8 @@ func (m *Machine) withdraw(e Withdraw) []Action {
 	switch {
 	case m.child || m.state == waiting || m.verdict.outcome == LedgerFailed:
 		return nil
+	case e.How == HowSystem && m.state <= writing && !m.resuming: // nothing is kept yet
+		return nil
 	case m.state < writing:
 		if whole {
 			return append(m.takeBack(e, whole), m.refuse(e.At, e.How)...)
@@ -75,6 +77,9 @@ func (m *Machine) withdraw(e Withdraw) []Action {
 	}
 	if whole { // Destroyed tells what has become of it
 		return append(actions, Quiet{})
+	}
+	if e.How == HowSystem {
+		return append(actions, m.tell(PromptUnable)...)
 	}
 	return append(actions, m.tell(PromptWithdrawn)...)
 }

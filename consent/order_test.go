@@ -158,7 +158,7 @@ func (s *script) key(at media.Tick, digits string) {
 // add adds something that may happen in a call.
 func (s *script) add() {
 	at, r := s.when(), s.r
-	how := []How{HowOperator, HowSpeech, HowAgent}[r.IntN(3)]
+	how := []How{HowOperator, HowSpeech, HowAgent, HowSystem}[r.IntN(4)]
 	switch r.IntN(32) {
 	case 0, 1, 2, 3:
 		s.key(at, []string{"1", "2", "9", "*9", "*1", "5", "*", "99"}[r.IntN(8)])

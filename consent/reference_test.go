@@ -232,6 +232,9 @@ func (r *reference) hear(h happening) (Outcome, How) {
 			return r.takeBack(e.At, e.At, HowButton)
 		}
 	case Withdraw:
+		if e.How == HowSystem && (r.open || r.claim != nil && !r.resuming) {
+			return "", "" // nothing is kept yet
+		}
 		return r.takeBack(e.At, min(e.From, e.At), e.How)
 	case Pause:
 		if v := r.standing(); r.free && !r.paused && v[Converse] {

@@ -153,6 +153,9 @@ func (r *Recorder) write() {
 func (r *Recorder) gap(reason GapReason, track Track, at, end media.Tick, frames int) {
 	t := r.take
 	t.spool.metrics.dropped.WithLabelValues(string(reason)).Add(float64(frames))
+	if reason == GapDisk {
+		r.refused.Store(true)
+	}
 	g, fresh := t.gaps.add(Gap{reason, track, at, end, frames})
 	if !fresh {
 		return

@@ -137,16 +137,23 @@ type taking struct {
 
 func (r *rig) begin(o recorder.TakeOptions) *taking {
 	r.t.Helper()
+	k := r.idle(o)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); k.Run(ctx) }()
+	k.kill = func() { cancel(); <-done }
+	r.t.Cleanup(k.kill)
+	return k
+}
+
+// idle begins a take whose recorder nobody runs.
+func (r *rig) idle(o recorder.TakeOptions) *taking {
+	r.t.Helper()
 	if o.Keys.Epoch == "" {
 		o.Keys = must[seal.TakeKeys](r.t)(seal.NewTakeKeys(r.ctx, r.keys))
 	}
 	rec := must[*recorder.Recorder](r.t)(r.spool.Begin(o))
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); rec.Run(ctx) }()
-	kill := func() { cancel(); <-done }
-	r.t.Cleanup(kill)
-	return &taking{rec, r, gatetest.Open(), o, kill}
+	return &taking{rec, r, gatetest.Open(), o, nil}
 }
 
 // put writes one frame.

@@ -37,18 +37,19 @@ const (
 // Recorder records one take. Write, Note, Anchor and Cut never block, and are
 // called from one goroutine, the call's; Run is started once by the call.
 type Recorder struct {
-	take   *take
-	queue  chan queuedFrame
-	words  chan queuedWords
-	lost   [tracks]lostFrames
-	unsaid atomic.Int64  // notes lost to a full queue
-	wake   chan struct{} // of capacity 1: there is what does not wait for the next flush
-	stop   chan struct{} // closed by Finish or Destroy
-	done   chan struct{} // closed when Run has returned, or never will begin
-	begun  atomic.Bool   // Run has begun, or never will
-	state  atomic.Int32  // recording, finishing or destroyed
-	newest media.Tick    // end of the newest audio handed over; belongs to the call
-	wished wish          // the newest; belongs to the call
+	take    *take
+	queue   chan queuedFrame
+	words   chan queuedWords
+	lost    [tracks]lostFrames
+	unsaid  atomic.Int64  // notes lost to a full queue
+	wake    chan struct{} // of capacity 1: there is what does not wait for the next flush
+	stop    chan struct{} // closed by Finish or Destroy
+	done    chan struct{} // closed when Run has returned, or never will begin
+	begun   atomic.Bool   // Run has begun, or never will
+	state   atomic.Int32  // recording, finishing or destroyed
+	newest  media.Tick    // end of the newest audio handed over; belongs to the call
+	refused atomic.Bool   // the disk has not taken all
+	wished  wish          // the newest; belongs to the call
 
 	cutting cutting
 
@@ -130,6 +131,10 @@ func (r *Recorder) Write(track Track, a consent.RecordAudio) {
 		r.rouse()
 	}
 }
+
+// Refused reports whether the disk has not taken something that was handed over: it
+// is missing in the recording. Any goroutine may ask.
+func (r *Recorder) Refused() bool { return r.refused.Load() }
 
 // rouse has Run flush now.
 func (r *Recorder) rouse() {

@@ -162,9 +162,9 @@ func TestSealingTrailsTheLiveEdge(t *testing.T) {
 func TestOverflowIsMarked(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t)
-		k := r.begin(phone("c"))
+		k := r.idle(phone("c"))
 		frame := slices.Repeat([]int16{1000}, 160)
-		for i := range 1001 { // no time passes: Run does not flush
+		for i := range 1001 {
 			k.put(recorder.Agent, media.Tick(i)*960, frame)
 		}
 		for range 65 {
