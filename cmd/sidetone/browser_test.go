@@ -23,6 +23,7 @@ func TestVisitorWhoseGatewayDies(t *testing.T) {
 	p.Fill("textbox", "Message", "Yes")
 	p.Press("Enter")
 	p.AwaitText(".line.agent:nth-child(3)", "How likely", 20*time.Second)
+	p.AwaitEval(`!!document.querySelector('sidetone-call').shadowRoot.querySelector('.line.agent:nth-child(3):not(.open)')`, 20*time.Second) // it has been said
 	s.await(t, "/api/v1/calls", func(_ int, body string) bool { return strings.Contains(body, `"recording": "recording"`) })
 	if err := gateway.Process.Kill(); err != nil {
 		t.Fatal(err)

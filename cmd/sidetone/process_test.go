@@ -64,7 +64,7 @@ func newSite(t *testing.T, env ...string) *site {
 		"SIDETONE_TELEPHONY_WEBRTC_LISTEN=127.0.0.1:0",
 		"SIDETONE_AGENTS_DIR="+filepath.Join("..", "..", "configs", "agents"),
 		"SIDETONE_SPEECH_MODELS_DIR="+modelstest.Dir(t),
-		"SIDETONE_SPEECH_TTS=flite") // quick, and the same every time
+		"SIDETONE_SPEECH_TTS=flite", "SIDETONE_SPEECH_VOICE=rms") // quick, and the same every time
 	s.env = append(s.env, env...)
 	return s
 }
