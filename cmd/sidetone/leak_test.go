@@ -55,8 +55,8 @@ func byPhone() givers {
 			words: [][]string{{"sebastian", "motorcycle"}, {"chocolate", "cucumbers"}}},
 		paused: &giver{name: "paused", number: "+12125550186", full: "Ferdinand Blackthorne", typed: "4929173605",
 			says: []string{"My name is Cassandra and I bought a strawberry.", "I would like to buy the binoculars and the mushrooms.",
-				"Before that I bought a parachute."},
-			words: [][]string{{"cassandra", "strawberry"}, {"binoculars", "mushrooms"}, {"parachute"}}},
+				"Before that I bought a calculator and a typewriter."},
+			words: [][]string{{"cassandra", "strawberry"}, {"binoculars", "mushrooms"}, {"calculator", "typewriter"}}},
 	}
 }
 
