@@ -16,6 +16,7 @@ type Metrics struct {
 	requests *prometheus.CounterVec
 	first    *prometheus.HistogramVec
 	cache    *prometheus.CounterVec
+	failures *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics of this package with reg, which may be nil.
@@ -35,8 +36,12 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "Sentences looked up in the cache of repeated sentences, by result: hit or miss.",
 		}, []string{"result"}),
 	}
+	m.failures = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "sidetone_tts_failures_total",
+		Help: "Sentences that a voice elsewhere did not say to their end, by class of failure.",
+	}, []string{"speaker", "class"})
 	if reg != nil {
-		reg.MustRegister(m.requests, m.first, m.cache)
+		reg.MustRegister(m.requests, m.first, m.cache, m.failures)
 	}
 	return m
 }
@@ -48,6 +53,13 @@ func (m *Metrics) cached(hit bool) {
 		m.cache.WithLabelValues("hit").Inc()
 	default:
 		m.cache.WithLabelValues("miss").Inc()
+	}
+}
+
+func (m *Metrics) failed(speaker string, err error) {
+	var f *Failure
+	if errors.As(err, &f) {
+		m.failures.WithLabelValues(speaker, string(f.Class)).Inc()
 	}
 }
 
@@ -71,6 +83,7 @@ func (s measured) Speak(ctx context.Context, text string, rate int) iter.Seq2[[]
 				result = "cancelled"
 			case err != nil:
 				result = "error"
+				s.metrics.failed(s.Name(), err)
 			case first:
 				first = false
 				s.metrics.first.WithLabelValues(s.Name()).Observe(time.Since(begin).Seconds())
