@@ -52,7 +52,7 @@ var layers = map[string][]string{
 
 	"dialog":               {"media", "consent"},
 	"dialog/script":        {"media", "consent", "dialog", "dialog/tts"},
-	"dialog/llm":           {"media", "consent", "dialog", "dialog/tts"},
+	"dialog/llm":           {"media", "consent", "dialog", "dialog/tts", "internal/breaker"},
 	"dialog/llm/openai":    {"media", "consent", "dialog", "dialog/llm"},
 	"dialog/llm/anthropic": {"media", "consent", "dialog", "dialog/llm"},
 	"dialog/llm/chattest":  {"dialog/llm", "internal/sim"},
@@ -73,6 +73,7 @@ var layers = map[string][]string{
 
 	"internal/app":               {"..."},
 	"internal/webhooks":          {},
+	"internal/breaker":           {},
 	"internal/onnx":              {"internal/models"},
 	"internal/models":            {},
 	"internal/models/modelstest": {"internal/models"},

@@ -16,6 +16,7 @@ import (
 	"sidetone/dialog/llm"
 	"sidetone/dialog/llm/anthropic"
 	"sidetone/dialog/llm/openai"
+	"sidetone/internal/breaker"
 	"sidetone/internal/sim"
 	"sidetone/media"
 	"sidetone/transcribe"
@@ -53,12 +54,12 @@ func newModels(t *testing.T) *models {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.engines = llm.NewEngines(nil, llm.NewMetrics(m.metrics), llm.Engine{Name: "main", Chat: first}, llm.Engine{Name: "spare", Chat: second})
+	m.engines = llm.NewEngines(llm.EnginesOptions{Breakers: breaker.NewMetrics(m.metrics)}, llm.Engine{Name: "main", Chat: first}, llm.Engine{Name: "spare", Chat: second})
 	return m
 }
 
 // breaker is the state of the first engine's breaker, as metrics tell it.
-func (m *models) breaker(t *testing.T) llm.State {
+func (m *models) breaker(t *testing.T) breaker.State {
 	t.Helper()
 	families, err := m.metrics.Gather()
 	if err != nil {
@@ -66,8 +67,8 @@ func (m *models) breaker(t *testing.T) llm.State {
 	}
 	for _, f := range families {
 		for _, series := range f.GetMetric() {
-			if f.GetName() == "sidetone_llm_breaker_state" && series.GetLabel()[0].GetValue() == "main" {
-				return llm.State(series.GetGauge().GetValue())
+			if f.GetName() == "sidetone_engine_breaker_state" && series.GetLabel()[0].GetValue() == "main" {
+				return breaker.State(series.GetGauge().GetValue())
 			}
 		}
 	}
@@ -148,7 +149,7 @@ func TestLanguageModelIsKilled(t *testing.T) {
 				t.Errorf("call %d: the transcript ends %q", i, last)
 			}
 			longest = max(longest, d.silence())
-			opened = opened || m.breaker(t) == llm.Open
+			opened = opened || m.breaker(t) == breaker.Open
 			if i%10 == 9 {
 				time.Sleep(2 * time.Minute) // it is tried again
 			}
@@ -163,10 +164,10 @@ func TestLanguageModelIsKilled(t *testing.T) {
 		m.main.Store(&answer)
 		time.Sleep(5 * time.Minute)
 		m.drill(t, "")
-		if s := m.breaker(t); s != llm.Closed {
+		if s := m.breaker(t); s != breaker.Closed {
 			t.Errorf("the breaker is %d after the engine was back", s)
 		}
-		if n, err := testutil.GatherAndCount(m.metrics, "sidetone_llm_takeovers_total"); err != nil || n == 0 {
+		if n, err := testutil.GatherAndCount(m.metrics, "sidetone_engine_takeovers_total"); err != nil || n == 0 {
 			t.Errorf("no takeover is counted, %v", err)
 		}
 	})

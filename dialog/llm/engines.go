@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"log/slog"
+
+	"sidetone/internal/breaker"
 )
 
 // ErrUnavailable says that every engine was left out, since none has worked of late.
@@ -32,24 +34,27 @@ func (p Prices) of(u Usage) float64 {
 type Engines struct {
 	list    []*engine
 	metrics *Metrics
-	log     *slog.Logger
 }
 
 type engine struct {
 	Engine
-	breaker breaker
+	breaker *breaker.Breaker
 }
 
-// NewEngines returns engines; there must be one at least. Without a log nothing is
-// logged.
-func NewEngines(log *slog.Logger, m *Metrics, first Engine, others ...Engine) *Engines {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	all := &Engines{metrics: m, log: log}
+// EnginesOptions is what Engines need beside the chats. All may be nil: then nothing
+// is counted or logged.
+type EnginesOptions struct {
+	Metrics  *Metrics
+	Breakers *breaker.Metrics
+	Log      *slog.Logger
+}
+
+// NewEngines returns engines; there must be one at least.
+func NewEngines(o EnginesOptions, first Engine, others ...Engine) *Engines {
+	all := &Engines{metrics: o.Metrics}
 	for _, e := range append([]Engine{first}, others...) {
-		all.list = append(all.list, &engine{Engine: e})
-		m.breaker(e.Name, Closed)
+		b := breaker.New(breaker.Options{Kind: breaker.LLM, Engine: e.Name, Metrics: o.Breakers, Log: o.Log})
+		all.list = append(all.list, &engine{Engine: e, breaker: b})
 	}
 	return all
 }
@@ -57,31 +62,9 @@ func NewEngines(log *slog.Logger, m *Metrics, first Engine, others ...Engine) *E
 // another reports whether an engine after the one with number i would be asked.
 func (all *Engines) another(i int) bool {
 	for _, e := range all.list[i+1:] {
-		if e.breaker.ready() {
+		if e.breaker.Ready() {
 			return true
 		}
 	}
 	return false
-}
-
-// enter asks for an engine, and leave says how it did.
-func (all *Engines) enter(e *engine) bool {
-	if !e.breaker.enter() {
-		return false
-	}
-	all.metrics.breaker(e.Name, e.breaker.state())
-	return true
-}
-
-func (all *Engines) leave(e *engine, err error, begun, gone bool) {
-	before := e.breaker.state()
-	e.breaker.leave(judge(err, begun, gone))
-	now := e.breaker.state()
-	all.metrics.breaker(e.Name, now)
-	switch {
-	case now == Open && before != Open:
-		all.log.Warn("llm: engine left out", "engine", e.Name, "err", err)
-	case now == Closed && before != Closed:
-		all.log.Info("llm: engine is back", "engine", e.Name)
-	}
 }

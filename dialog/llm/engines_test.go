@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
 	"reflect"
@@ -16,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"sidetone/dialog"
+	"sidetone/internal/breaker"
 )
 
 // failing is a chat that fails in its own way each time it is asked.
@@ -41,19 +43,28 @@ func (f *failing) Stream(ctx context.Context, _ Request) iter.Seq2[Delta, error]
 type pair struct {
 	*Replier
 	metrics *Metrics
+	counted *prometheus.Registry
 	log     bytes.Buffer
 }
 
 func pairOf(first, second Chat) *pair {
-	p := &pair{metrics: NewMetrics(prometheus.NewPedanticRegistry())}
-	engines := NewEngines(slog.New(slog.NewTextHandler(&p.log, nil)), p.metrics,
+	p := &pair{metrics: NewMetrics(nil), counted: prometheus.NewPedanticRegistry()}
+	engines := NewEngines(EnginesOptions{Metrics: p.metrics, Breakers: breaker.NewMetrics(p.counted), Log: slog.New(slog.NewTextHandler(&p.log, nil))},
 		Engine{Name: "first", Chat: first, Prices: Prices{Input: 2, Cached: 0.5, Output: 10}}, Engine{Name: "second", Chat: second})
 	p.Replier = New(Options{Engines: engines, Agent: support, Transfers: map[string]string{"baker": "+15550100"}})
 	return p
 }
 
-func (p *pair) state(engine string) State {
-	return State(testutil.ToFloat64(p.metrics.breakers.WithLabelValues(engine)))
+// state is what is known of an engine, by its number.
+func (p *pair) state(i int) breaker.State { return p.o.Engines.list[i].breaker.State() }
+
+// tookOver checks that the second engine took over once.
+func (p *pair) tookOver(when string) error {
+	return testutil.GatherAndCompare(p.counted, strings.NewReader(fmt.Sprintf(`
+		# HELP sidetone_engine_takeovers_total Times that another engine took over inside a call, by that engine and when: before a turn or answer had begun, or within it.
+		# TYPE sidetone_engine_takeovers_total counter
+		sidetone_engine_takeovers_total{engine="second",kind="llm",when=%q} 1
+	`, when)), "sidetone_engine_takeovers_total")
 }
 
 // said is what the caller says in these tests.
@@ -105,8 +116,8 @@ func TestTakeover(t *testing.T) {
 						t.Errorf("the second engine was told %q, want %q", more[len(told)+i].Text, want)
 					}
 				}
-				if n := testutil.ToFloat64(p.metrics.takeovers.WithLabelValues("second", c.when)); n != 1 {
-					t.Errorf("%v takeovers", n)
+				if err := p.tookOver(c.when); err != nil {
+					t.Error(err)
 				}
 			})
 		})
@@ -185,42 +196,42 @@ func TestBreaker(t *testing.T) {
 				t.Errorf("%v, %v", parts, err)
 			}
 		}
-		if p.state("first") != Closed || p.state("second") != Closed {
+		if p.state(0) != breaker.Closed || p.state(1) != breaker.Closed {
 			t.Error("the breakers are not closed at first")
 		}
 		for range 5 {
 			ask()
 		}
-		if first.asked != 3 || p.state("first") != Open || !strings.Contains(p.log.String(), "engine=first") {
-			t.Errorf("asked %d times, state %d, log %q", first.asked, p.state("first"), p.log.String())
+		if first.asked != 3 || p.state(0) != breaker.Open || !strings.Contains(p.log.String(), "engine=first") {
+			t.Errorf("asked %d times, state %d, log %q", first.asked, p.state(0), p.log.String())
 		}
-		time.Sleep(openAtFirst)
+		time.Sleep(breaker.OpenAtFirst)
 		ask() // the probe
 		ask()
-		if first.asked != 4 || p.state("first") != Open {
-			t.Errorf("asked %d times, state %d", first.asked, p.state("first"))
+		if first.asked != 4 || p.state(0) != breaker.Open {
+			t.Errorf("asked %d times, state %d", first.asked, p.state(0))
 		}
-		time.Sleep(openAtFirst + time.Second)
+		time.Sleep(breaker.OpenAtFirst + time.Second)
 		if ask(); first.asked != 4 {
 			t.Error("an engine whose probe failed is tried again too soon")
 		}
-		time.Sleep(openAtFirst)
+		time.Sleep(breaker.OpenAtFirst)
 		first.after = time.Second // the probe takes a while; others do not wait for it
 		done := make(chan bool)
 		go func() { ask(); done <- true }()
 		synctest.Wait()
-		if p.state("first") != HalfOpen {
-			t.Errorf("state %d while it is tried", p.state("first"))
+		if p.state(0) != breaker.HalfOpen {
+			t.Errorf("state %d while it is tried", p.state(0))
 		}
 		if ask(); first.asked != 5 {
 			t.Errorf("asked %d times: a second probe", first.asked)
 		}
 		<-done
-		time.Sleep(openAtLast)
+		time.Sleep(breaker.OpenAtLast)
 		p.o.Engines.list[0].Chat = talker{}
 		ask()
-		if p.state("first") != Closed || !strings.Contains(p.log.String(), "is back") {
-			t.Errorf("state %d, log %q", p.state("first"), p.log.String())
+		if p.state(0) != breaker.Closed || !strings.Contains(p.log.String(), "is back") {
+			t.Errorf("state %d, log %q", p.state(0), p.log.String())
 		}
 		if text := p.log.String(); strings.Contains(text, "bread") {
 			t.Errorf("the log has words: %s", text)
@@ -235,57 +246,33 @@ func (talker) Stream(context.Context, Request) iter.Seq2[Delta, error] {
 	return func(yield func(Delta, error) bool) { yield(Delta{Text: "There is."}, nil) }
 }
 
-// TestWhatOpensABreaker checks each kind of failure.
-func TestWhatOpensABreaker(t *testing.T) {
+// TestWhatCountsAgainstAnEngine checks each way in which a request may end.
+func TestWhatCountsAgainstAnEngine(t *testing.T) {
 	for name, c := range map[string]struct {
-		err    error
-		times  int           // until it opens; 0: never
-		length time.Duration // for how long
+		err         error
+		begun, gone bool
+		want        breaker.Verdict
+		wait        time.Duration
 	}{
-		"cut":               {ErrCut, 3, openAtFirst},
-		"no first token":    {ErrFirstToken, 3, openAtFirst},
-		"no connection":     {&VendorError{Retryable: true}, 3, openAtFirst},
-		"500":               {&VendorError{Status: 500}, 3, openAtFirst},
-		"401":               {&VendorError{Status: 401}, 1, openAtFirst},
-		"404":               {&VendorError{Status: 404}, 1, openAtFirst},
-		"429":               {&VendorError{Status: 429}, 3, openAtFirst},
-		"429, in a minute":  {&VendorError{Status: 429, RetryAfter: time.Minute}, 1, time.Minute},
-		"429, in a day":     {&VendorError{Status: 429, RetryAfter: 24 * time.Hour}, 1, openOnDemand},
-		"this request":      {&VendorError{Status: 400}, 0, 0},
-		"the answer is old": {ErrTooSlow, 0, 0},
-		"nobody waits":      {context.Canceled, 0, 0},
+		"answered":            {nil, true, false, breaker.Good, 0},
+		"an empty answer":     {nil, false, false, breaker.Neutral, 0},
+		"cut":                 {ErrCut, true, false, breaker.Bad, 0},
+		"no first token":      {ErrFirstToken, false, false, breaker.Bad, 0},
+		"no connection":       {&VendorError{Retryable: true}, false, false, breaker.Bad, 0},
+		"500":                 {&VendorError{Status: 500}, false, false, breaker.Bad, 0},
+		"503, in a second":    {&VendorError{Status: 503, RetryAfter: time.Second}, false, false, breaker.Bad, time.Second},
+		"401":                 {&VendorError{Status: 401}, false, false, breaker.Hopeless, 0},
+		"404":                 {&VendorError{Status: 404}, false, false, breaker.Hopeless, 0},
+		"429":                 {&VendorError{Status: 429}, false, false, breaker.Bad, 0},
+		"429, in a minute":    {&VendorError{Status: 429, RetryAfter: time.Minute}, false, false, breaker.Hopeless, time.Minute},
+		"this request":        {&VendorError{Status: 400}, false, false, breaker.Neutral, 0},
+		"the answer is old":   {ErrTooSlow, true, false, breaker.Neutral, 0},
+		"nobody waits":        {context.Canceled, true, false, breaker.Neutral, 0},
+		"nobody waits, a 500": {&VendorError{Status: 500}, false, true, breaker.Neutral, 0},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			var b breaker
-			for i := range 10 {
-				if c.times > 0 && i == c.times {
-					break
-				}
-				if !b.enter() {
-					t.Fatalf("%s: open after %d failures", name, i)
-				}
-				b.leave(judge(c.err, false, false))
-			}
-			if c.times == 0 {
-				return
-			}
-			time.Sleep(c.length - time.Millisecond)
-			if b.enter() {
-				t.Errorf("%s: closed again before %v", name, c.length)
-			}
-			time.Sleep(time.Millisecond)
-			if !b.enter() || b.enter() {
-				t.Errorf("%s: after %v there is not one probe", name, c.length)
-			}
-			b.leave(neutral, 0) // nobody waited for it
-			if !b.enter() {
-				t.Errorf("%s: no probe after one that was given up", name)
-			}
-			b.leave(good, 0)
-			if b.state() != Closed || !b.enter() {
-				t.Errorf("%s: it does not close", name)
-			}
-		})
+		if got, wait := judge(c.err, c.begun, c.gone); got != c.want || wait != c.wait {
+			t.Errorf("%s: verdict %d, wait %v, want %d and %v", name, got, wait, c.want, c.wait)
+		}
 	}
 }
 

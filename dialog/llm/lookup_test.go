@@ -115,7 +115,7 @@ func TestLookupIsNotDoneTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		order := calling("order_status", `{"number":"12"}`)
 		s := &shop{says: "Here."}
-		engines := NewEngines(nil, nil, Engine{Name: "first", Chat: &fake{answers: [][]step{{order, {err: ErrCut}}}}},
+		engines := NewEngines(EnginesOptions{}, Engine{Name: "first", Chat: &fake{answers: [][]step{{order, {err: ErrCut}}}}},
 			Engine{Name: "second", Chat: &fake{answers: [][]step{{order}, says("It is here.")}}})
 		r := New(Options{Engines: engines, Agent: withOrders(t), Runner: s})
 		if _, err := collect(t.Context(), r, dialog.Input{Kind: dialog.Said, Said: heard(t, "Where?")}); err != nil || len(s.asked) != 1 {

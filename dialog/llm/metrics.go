@@ -10,14 +10,12 @@ import (
 
 // Metrics counts what the models do. A nil *Metrics counts nothing.
 type Metrics struct {
-	requests  *prometheus.CounterVec
-	first     *prometheus.HistogramVec
-	tokens    *prometheus.CounterVec
-	cost      *prometheus.CounterVec
-	takeovers *prometheus.CounterVec
-	breakers  *prometheus.GaugeVec
-	calls     *prometheus.CounterVec
-	lookups   *prometheus.HistogramVec
+	requests *prometheus.CounterVec
+	first    *prometheus.HistogramVec
+	tokens   *prometheus.CounterVec
+	cost     *prometheus.CounterVec
+	calls    *prometheus.CounterVec
+	lookups  *prometheus.HistogramVec
 }
 
 // NewMetrics registers the metrics of this package with reg, which may be nil.
@@ -40,14 +38,6 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "sidetone_llm_cost_total",
 			Help: "What the tokens cost, by engine, in the currency of the configured prices.",
 		}, []string{"engine"}),
-		takeovers: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "sidetone_llm_takeovers_total",
-			Help: "Answers that another engine took over, by that engine and when: before a word was said, or within the answer.",
-		}, []string{"engine", "when"}),
-		breakers: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "sidetone_llm_breaker_state",
-			Help: "Whether an engine is asked: 0 it is, 1 it is tried again, 2 it is left out.",
-		}, []string{"engine"}),
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sidetone_llm_tool_calls_total",
 			Help: "Tools that the model called, by tool and by result: ok or refused.",
@@ -59,7 +49,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}, []string{"result"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.requests, m.first, m.tokens, m.cost, m.takeovers, m.breakers, m.calls, m.lookups)
+		reg.MustRegister(m.requests, m.first, m.tokens, m.cost, m.calls, m.lookups)
 	}
 	return m
 }
@@ -102,23 +92,6 @@ func (m *Metrics) used(e *engine, u Usage) {
 		m.tokens.WithLabelValues(e.Name, kind).Add(float64(n))
 	}
 	m.cost.WithLabelValues(e.Name).Add(e.Prices.of(u))
-}
-
-func (m *Metrics) tookOver(engine string, said bool) {
-	if m == nil {
-		return
-	}
-	when := "before"
-	if said {
-		when = "within"
-	}
-	m.takeovers.WithLabelValues(engine, when).Inc()
-}
-
-func (m *Metrics) breaker(engine string, s State) {
-	if m != nil {
-		m.breakers.WithLabelValues(engine).Set(float64(s))
-	}
 }
 
 func (m *Metrics) lookedUp(err error, took time.Duration) {

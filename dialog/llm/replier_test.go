@@ -96,7 +96,9 @@ var support = &dialog.Agent{
 }
 
 // alone returns engines of one chat.
-func alone(c Chat, m *Metrics) *Engines { return NewEngines(nil, m, Engine{Name: "test", Chat: c}) }
+func alone(c Chat, m *Metrics) *Engines {
+	return NewEngines(EnginesOptions{Metrics: m}, Engine{Name: "test", Chat: c})
+}
 
 func replier(f *fake) *Replier {
 	return New(Options{Engines: alone(f, NewMetrics(prometheus.NewPedanticRegistry())), Agent: support, Transfers: map[string]string{"baker": "+15550100"}})

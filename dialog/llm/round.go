@@ -15,7 +15,8 @@ func (r *Replier) round(ctx context.Context, request *Request, t *turn) (called 
 	engines := r.o.Engines
 	err = ErrUnavailable
 	for i, e := range engines.list {
-		if !engines.enter(e) {
+		pass, ok := e.breaker.Enter()
+		if !ok {
 			continue
 		}
 		ask := *request
@@ -23,14 +24,15 @@ func (r *Replier) round(ctx context.Context, request *Request, t *turn) (called 
 			ask.Model = "" // the agent's own is one of the first engine's
 		}
 		if err != ErrUnavailable {
-			r.o.Engines.metrics.tookOver(e.Name, t.said)
+			e.breaker.TookOver(t.said)
 			ask.Messages = t.takeOver(ask.Messages)
 		}
 		before := len(t.words)
 		var x exchange
 		var begun bool
 		x, begun, err = r.attempt(ctx, e, ask, t, engines.another(i))
-		engines.leave(e, err, begun, t.gone || ctx.Err() != nil)
+		verdict, wait := judge(err, begun, t.gone || ctx.Err() != nil)
+		pass.Leave(verdict, wait, err)
 		switch {
 		case t.gone:
 			return false, err

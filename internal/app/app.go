@@ -26,6 +26,7 @@ import (
 	"sidetone/configs"
 	"sidetone/dialog/llm"
 	"sidetone/dialog/tts"
+	"sidetone/internal/breaker"
 	"sidetone/recorder"
 	"sidetone/seal"
 	"sidetone/store"
@@ -57,6 +58,7 @@ type App struct {
 	registry   *prometheus.Registry
 	calls      *call.Registry
 	metrics    *call.Metrics
+	breakers   *breaker.Metrics
 	events     *hub
 	db         *store.DB
 	ledger     *store.Ledger
@@ -144,6 +146,7 @@ func (a *App) open(ctx context.Context, o Options) error {
 
 func (a *App) openMetrics(_ context.Context, o Options) error {
 	a.metrics = call.NewMetrics(a.registry)
+	a.breakers = breaker.NewMetrics(a.registry)
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "sidetone_build_info", Help: "The version that runs; always 1.",
 		ConstLabels: prometheus.Labels{"version": o.Version, "commit": o.Commit}})
 	info.Set(1)

@@ -40,7 +40,7 @@ func (a *App) openChat(context.Context, Options) error {
 		engines = append(engines, llm.Engine{Name: e.Name, Chat: chat, Prices: llm.Prices(e.Prices)})
 	}
 	if len(engines) > 0 {
-		a.models = llm.NewEngines(a.log, llm.NewMetrics(a.registry), engines[0], engines[1:]...)
+		a.models = llm.NewEngines(llm.EnginesOptions{Metrics: llm.NewMetrics(a.registry), Breakers: a.breakers, Log: a.log}, engines[0], engines[1:]...)
 	}
 	return nil
 }

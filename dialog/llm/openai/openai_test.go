@@ -290,7 +290,7 @@ func TestRequestOnTheWire(t *testing.T) {
 }
 
 func alone(c *Client) *llm.Engines {
-	return llm.NewEngines(nil, nil, llm.Engine{Name: "test", Chat: c})
+	return llm.NewEngines(llm.EnginesOptions{}, llm.Engine{Name: "test", Chat: c})
 }
 
 // A whole turn, from what the caller said to sentences, over a real socket.
