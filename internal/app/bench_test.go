@@ -34,6 +34,7 @@ import (
 // order is what the process of the callers is told to do.
 type order struct {
 	BaseURL, Token string
+	From           string // the number of the first caller; the default is in New York
 	Calls          int
 	PerSecond      float64
 	Seconds        float64 // each call's length
@@ -94,7 +95,7 @@ func beCallers(text string) error {
 				prompt.Add(r.Connect + r.Pacing.FirstAudio)
 			}
 		},
-		Carrier: sim.CarrierOptions{BaseURL: o.BaseURL, AuthToken: o.Token, DiscardHeard: true},
+		Carrier: sim.CarrierOptions{BaseURL: o.BaseURL, AuthToken: o.Token, From: o.From, DiscardHeard: true},
 		Calls:   o.Calls, PerSecond: o.PerSecond,
 		Caller: func(ctx context.Context, n int, c *sim.Call) error {
 			ctx, cancel := context.WithTimeout(ctx, time.Duration(o.Seconds*float64(time.Second)))
@@ -196,7 +197,31 @@ func (g *gateway) callers(b *testing.B, o order) measured {
 	if m.Failed > 0 {
 		b.Errorf("%d of %d calls failed: %s", m.Failed, m.Calls, m.Err)
 	}
+	if o.Talk {
+		g.recorded(b, o.Calls)
+	}
 	return m
+}
+
+// recorded holds that so many callers at least agreed to be recorded: those of
+// whom nothing is kept cost less, and are asked for their consent again instead.
+func (g *gateway) recorded(b *testing.B, calls int) {
+	b.Helper()
+	_, scrape := g.get(b, "/metrics")
+	granted := 0
+	for line := range strings.Lines(scrape) {
+		if rest, ok := strings.CutPrefix(line, "sidetone_consent_outcomes_total{"); ok && strings.Contains(rest, `outcome="granted"`) {
+			_, count, _ := strings.Cut(strings.TrimSpace(rest), "} ")
+			n, err := strconv.Atoi(count)
+			if err != nil {
+				b.Fatal(err)
+			}
+			granted += n
+		}
+	}
+	if granted < calls {
+		b.Errorf("%d of %d callers agreed to be recorded", granted, calls)
+	}
 }
 
 // usage is what this process has used.

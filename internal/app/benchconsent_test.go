@@ -16,6 +16,9 @@ import (
 	"sidetone/media"
 )
 
+// askedByKey is a number of no place: its caller is asked to agree by a key.
+const askedByKey = "+15005550000"
+
 // BenchmarkConsentStorm has 500 callers in the stage of consent at once: each is
 // asked for a key and says nothing until that counts as no. It prints how long
 // they wait for the first word, from the carrier's request on, and how long their
@@ -34,7 +37,7 @@ func BenchmarkConsentStorm(b *testing.B) {
 				defer bulkWriter(b)()
 			}
 			cost := costs(b)
-			m := g.callers(b, order{Calls: callers, PerSecond: 100, Seconds: 28})
+			m := g.callers(b, order{From: askedByKey, Calls: callers, PerSecond: 100, Seconds: 28})
 			cpu, peak := cost()
 			scrape := g.unbroken(b)
 			b.ReportMetric(m.Prompt.P50, "prompt-p50-ms")
@@ -117,7 +120,7 @@ func TestConsentStorm(t *testing.T) {
 	}
 	sids := make([]string, callers)
 	f := sim.RunFleet(t.Context(), sim.FleetOptions{
-		Carrier: sim.CarrierOptions{BaseURL: g.PublicURL(), AuthToken: token, DiscardHeard: true},
+		Carrier: sim.CarrierOptions{BaseURL: g.PublicURL(), AuthToken: token, From: askedByKey, DiscardHeard: true},
 		Calls:   callers, PerSecond: callers,
 		Caller: func(ctx context.Context, n int, c *sim.Call) error {
 			kind := kinds[n%len(kinds)]

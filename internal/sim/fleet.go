@@ -11,7 +11,8 @@ import (
 
 // FleetOptions describe many calls at once.
 type FleetOptions struct {
-	// Carrier is what each call has in common; From is numbered by call.
+	// Carrier is what each call has in common; the last four digits of From are
+	// those of the call.
 	Carrier CarrierOptions
 	// Calls are placed at PerSecond (all at once when 0). Their frames are spread
 	// evenly over the 20 ms in which each has one.
@@ -96,7 +97,8 @@ func offset(n int, perSecond float64) time.Duration {
 // call runs one call to its end.
 func (o *FleetOptions) call(ctx context.Context, carrier *Carrier, n int) (Report, error) {
 	one := *carrier
-	one.opts.From = fmt.Sprintf("+1500555%04d", n)
+	from := carrier.opts.From
+	one.opts.From = fmt.Sprintf("%s%04d", from[:max(0, len(from)-4)], n)
 	call, err := one.Dial(ctx)
 	if err != nil {
 		return Report{}, err
