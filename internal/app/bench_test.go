@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -324,17 +325,48 @@ func BenchmarkBuiltinSpeech(b *testing.B) {
 	}
 }
 
+// BenchmarkShare holds 100 conversations with engines whose delays are known, a
+// language model behind HTTP among them: what the callers wait beyond those delays
+// and the silence that ends a turn is the gateway's, its voice activity detection
+// and the way to the callers included.
+func BenchmarkShare(b *testing.B) {
+	const silence, stt, llm, tts = 450, 150, 250, 120 // ms
+	model := httptest.NewServer(sim.NewChatServer(sim.ChatOptions{Reply: func(sim.ChatRequest) sim.ChatReply {
+		return sim.ChatReply{FirstToken: llm * time.Millisecond, Text: "I see. And what else do you say to it?"}
+	}}))
+	defer model.Close()
+	speech := scripted(b)
+	speech.Voice = scriptedVoice{tts * time.Millisecond}
+	g := agentGateway(b, "llm:\n  prompt: You ask without end.\n  greeting: Hello. What do you say to it?\n", speech,
+		"SIDETONE_LLM_BASE_URL="+model.URL+"/v1", "SIDETONE_LLM_MODEL=scripted")
+	m := g.callers(b, order{Calls: 100, PerSecond: 20, Seconds: 60, Talk: true})
+	const scriptedDelay = silence + stt + llm + tts
+	b.ReportMetric(g.share(b)*1000, "gateway-p95-ms")
+	b.ReportMetric(m.Reply.P50-scriptedDelay, "beyond-p50-ms")
+	b.ReportMetric(m.Reply.P95-scriptedDelay, "beyond-p95-ms")
+	b.ReportMetric(m.Late.P99, "pacing-p99-ms")
+	b.ReportMetric(m.Control.P99, "control-p99-ms")
+	b.Logf("reply %+v; clear %+v; control %+v", m.Reply, m.Clear, m.Control)
+}
+
 // benchGateway starts a gateway whose agent asks without end; env adds settings.
 func benchGateway(b testing.TB, speech *app.Speech, env ...string) *gateway {
 	b.Helper()
-	dir := b.TempDir()
 	var y strings.Builder
-	y.WriteString("name: endless\nlanguage: en\nnotice: {mode: notice, parts: [{kind: ai, text: I am a machine.}, {kind: recording, text: This call is recorded.}]}\n")
-	y.WriteString("turn: {min_silence: 450ms}\nscript:\n  greeting: Hello.\n  goodbye: Goodbye.\n  questions:\n")
+	y.WriteString("script:\n  greeting: Hello.\n  goodbye: Goodbye.\n  questions:\n")
 	for i := range 100 {
 		fmt.Fprintf(&y, "    - {key: q%d, kind: text, ask: \"This is question number %d, and what do you say to it?\"}\n", i, i)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "endless.yaml"), []byte(y.String()), 0o600); err != nil {
+	return agentGateway(b, y.String(), speech, env...)
+}
+
+// agentGateway starts a gateway whose agent is a script or a model.
+func agentGateway(b testing.TB, agent string, speech *app.Speech, env ...string) *gateway {
+	b.Helper()
+	dir := b.TempDir()
+	head := "name: endless\nlanguage: en\nnotice: {mode: notice, parts: [{kind: ai, text: I am a machine.}, {kind: recording, text: This call is recorded.}]}\n" +
+		"turn: {min_silence: 450ms}\n"
+	if err := os.WriteFile(filepath.Join(dir, "endless.yaml"), []byte(head+agent), 0o600); err != nil {
 		b.Fatal(err)
 	}
 	config := configure(b, append(env, "SIDETONE_AGENTS_DIR="+dir, "SIDETONE_AGENTS_DEFAULT=endless", "SIDETONE_LIMITS_CALLS=1000",
@@ -392,19 +424,19 @@ func scripted(b testing.TB) *app.Speech {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { model.Close() })
-	return &app.Speech{Engine: scriptedEngine{}, Voice: scriptedVoice{}, Detectors: model.NewDetector}
+	return &app.Speech{Engine: scriptedEngine{}, Voice: scriptedVoice{80 * time.Millisecond}, Detectors: model.NewDetector}
 }
 
-// scriptedVoice speaks a tone of 50 ms a character, 80 ms after it was asked.
-type scriptedVoice struct{}
+// scriptedVoice speaks a tone of 50 ms a character, some time after it was asked.
+type scriptedVoice struct{ after time.Duration }
 
 func (scriptedVoice) Name() string { return "scripted" }
 func (scriptedVoice) Local() bool  { return true }
 
-func (scriptedVoice) Speak(ctx context.Context, text string, rate int) iter.Seq2[[]int16, error] {
+func (v scriptedVoice) Speak(ctx context.Context, text string, rate int) iter.Seq2[[]int16, error] {
 	return func(yield func([]int16, error) bool) {
 		select {
-		case <-time.After(80 * time.Millisecond):
+		case <-time.After(v.after):
 			yield(media.Tone(rate, 440, time.Duration(len(text))*50*time.Millisecond, -20), nil)
 		case <-ctx.Done():
 			yield(nil, ctx.Err())
