@@ -37,6 +37,17 @@ type Call struct {
 	Begun     bool          `json:"-"` // its erasure has begun, see BeginErasure: nothing of it is for anybody
 	// Expired are the classes that are past the time for which they are kept.
 	Expired ExpiredClasses `json:"expired,omitzero"`
+	LLM     Spent          `json:"llm,omitzero"`
+}
+
+// Spent is what language models took for a call: tokens as their endpoints count
+// them, and what they cost by the configured prices.
+type Spent struct {
+	Input   int64   `json:"input"`
+	Cached  int64   `json:"cached"`
+	Written int64   `json:"written"`
+	Output  int64   `json:"output"`
+	Cost    float64 `json:"cost"`
 }
 
 // End is how a call ended.
@@ -46,6 +57,7 @@ type End struct {
 	Outcome  string
 	Reason   string
 	Event    string // noted with it, to be told; empty: none
+	LLM      Spent
 }
 
 // Filter selects calls, newest first. Its zero value selects the newest 50.
@@ -88,8 +100,10 @@ func (d *DB) FinishCall(ctx context.Context, id string, e End) error {
 	return d.updateAfter(ctx, id, "finish call", noteEnded(e, "id", id), `
 		update calls set ended_at = $2, duration_ms = $3, outcome = case when recording = 'erased' then null else $4 end,
 			reason = case when recording = 'erased' then null else $5 end,
-			recording = case when recording = 'recording' then 'uploading' else recording end
-		where id = $1 and ended_at is null`, id, e.At.UnixMilli(), e.Duration.Milliseconds(), e.Outcome, e.Reason)
+			recording = case when recording = 'recording' then 'uploading' else recording end,
+			llm_input = $6, llm_cached = $7, llm_written = $8, llm_output = $9, llm_cost = $10
+		where id = $1 and ended_at is null`, id, e.At.UnixMilli(), e.Duration.Milliseconds(), e.Outcome, e.Reason,
+		e.LLM.Input, e.LLM.Cached, e.LLM.Written, e.LLM.Output, e.LLM.Cost)
 }
 
 // EndLive ends the calls of a node, and those of none, that have not ended, and
@@ -172,7 +186,8 @@ const selectCalls = `
 	       exists (select 1 from erasures e where e.call = calls.id and e.begun_at is not null),
 	       exists (select 1 from expiries x where x.call = calls.id and x.class = 'audio'),
 	       exists (select 1 from expiries x where x.call = calls.id and x.class = 'snippets'),
-	       exists (select 1 from expiries x where x.call = calls.id and x.class = 'text')
+	       exists (select 1 from expiries x where x.call = calls.id and x.class = 'text'),
+	       llm_input, llm_cached, llm_written, llm_output, llm_cost
 	from calls`
 
 // Call returns one call, by our own id or by the carrier's.
@@ -265,7 +280,8 @@ func scanCall(row interface{ Scan(...any) error }) (Call, error) {
 	)
 	if err := row.Scan(&c.ID, &carrierID, &c.Agent, &c.Kind, &c.Direction, &subject, &started, &ended, &duration,
 		&outcome, &reason, &c.Consent, &c.Recording, &c.Takes, &c.Node, &c.Held, &c.Erasing, &c.Begun,
-		&c.Expired.Audio, &c.Expired.Snippets, &c.Expired.Text); err != nil {
+		&c.Expired.Audio, &c.Expired.Snippets, &c.Expired.Text,
+		&c.LLM.Input, &c.LLM.Cached, &c.LLM.Written, &c.LLM.Output, &c.LLM.Cost); err != nil {
 		return Call{}, err
 	}
 	c.CarrierID, c.Subject, c.Outcome, c.Reason = carrierID.String, subject.String, outcome.String, reason.String

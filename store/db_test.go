@@ -44,13 +44,14 @@ func testCalls(t *testing.T, location string) {
 			t.Errorf("got %+v, error %v, wanted %+v", got, err, call)
 		}
 	}
-	end := End{At: began.Add(90 * time.Second), Duration: 90 * time.Second, Outcome: "completed", Reason: "hung_up"}
+	end := End{At: began.Add(90 * time.Second), Duration: 90 * time.Second, Outcome: "completed", Reason: "hung_up",
+		LLM: Spent{Input: 9000, Cached: 8000, Written: 700, Output: 1 << 33, Cost: 0.125}}
 	if err := errors.Join(d.SetConsent(ctx, "c1", "granted"), d.SetRecording(ctx, "c1", "stored", 2),
 		d.SetSubject(ctx, "c1", "s1"), d.FinishCall(ctx, "c1", end)); err != nil {
 		t.Fatal(err)
 	}
 	call.Consent, call.Recording, call.Takes, call.Subject = "granted", "stored", 2, "s1"
-	call.Ended, call.Duration, call.Outcome, call.Reason = end.At, end.Duration, end.Outcome, end.Reason
+	call.Ended, call.Duration, call.Outcome, call.Reason, call.LLM = end.At, end.Duration, end.Outcome, end.Reason, end.LLM
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}

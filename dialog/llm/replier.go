@@ -32,11 +32,22 @@ type Options struct {
 	Runner    Runner            // nil: the tools of the agent's file are not there
 	Transfers map[string]string // whom the model may connect the caller to: name to number
 
+	// Spent, if set, is told what the pieces of an answer took; by one goroutine.
+	Spent func(Spending)
+
 	FirstToken time.Duration // longest wait for the first token, with connecting; 4 s when 0
 	Idle       time.Duration // longest pause in the stream; 5 s when 0
 	Takeover   time.Duration // of both, while there is another engine to ask; 2.5 s when 0
 	Total      time.Duration // longest time for one answer; 20 s when 0
 	Sentences  int           // most sentences of one reply; 8 when 0
+}
+
+// Spending is what a piece of the answer to one input took, and of whom.
+type Spending struct {
+	Turn   dialog.TurnID
+	Engine string
+	Usage
+	Cost float64 // by the engine's prices
 }
 
 // Replier answers the turns of one call. It belongs to that call.

@@ -480,8 +480,14 @@ func TestGreetingNeedsNoModel(t *testing.T) {
 func TestUsageIsCounted(t *testing.T) {
 	m := NewMetrics(prometheus.NewPedanticRegistry())
 	f := &fake{answers: [][]step{append(says("Ok."), step{usage: &Usage{Input: 120, Output: -3}}, calling("rm", ""))}}
-	if _, err := collect(t.Context(), New(Options{Engines: alone(f, m), Agent: support}), dialog.Input{Kind: dialog.Opening}); err != nil {
+	var spent []Spending
+	e := NewEngines(nil, m, Engine{Name: "test", Chat: f, Prices: Prices{Input: 2.5}})
+	told := func(s Spending) { spent = append(spent, s) }
+	if _, err := collect(t.Context(), New(Options{Engines: e, Agent: support, Spent: told}), dialog.Input{Turn: 7, Kind: dialog.Opening}); err != nil {
 		t.Fatal(err)
+	}
+	if want := []Spending{{7, "test", Usage{Input: 120}, 0.0003}}; !slices.Equal(spent, want) {
+		t.Errorf("told of %+v, want %+v", spent, want)
 	}
 	if n := testutil.ToFloat64(m.tokens.WithLabelValues("test", "input")); n != 120 {
 		t.Errorf("%v prompt tokens", n)

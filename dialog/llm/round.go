@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sidetone/dialog"
 )
 
 // round puts the request to the engines until one has answered it. It reports
@@ -94,7 +96,7 @@ func (r *Replier) stream(ctx context.Context, e *engine, request Request, t *tur
 			return exchange{}, err
 		}
 		if delta.Usage != nil {
-			r.use(e, *delta.Usage)
+			r.use(e, t.in.Turn, *delta.Usage)
 		}
 		if delta.Text != "" || delta.Call != nil {
 			if !t.wait.first {
@@ -118,9 +120,12 @@ func (r *Replier) stream(ctx context.Context, e *engine, request Request, t *tur
 }
 
 // use counts what a piece of an answer has cost. A negative count is none.
-func (r *Replier) use(e *engine, u Usage) {
+func (r *Replier) use(e *engine, turn dialog.TurnID, u Usage) {
 	u = Usage{Input: max(0, u.Input), Cached: max(0, u.Cached), Written: max(0, u.Written), Output: max(0, u.Output)}
 	r.o.Engines.metrics.used(e, u)
+	if r.o.Spent != nil {
+		r.o.Spent(Spending{turn, e.Name, u, e.Prices.of(u)})
+	}
 }
 
 // maxCalls bounds the calls of one answer.

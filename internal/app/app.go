@@ -74,6 +74,7 @@ type App struct {
 	eraser     *eraser
 	replay     *replay
 	fences     fences
+	bills      bills
 	settling   sync.Mutex // of recordings: what is decided of two takes of a call is decided in turn
 	settled    *prometheus.CounterVec
 	retention  retention // for how long what calls leave is kept

@@ -74,7 +74,7 @@ func (a *App) finish(id string, took time.Duration, r call.Result) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	err := a.db.FinishCall(ctx, id, store.End{At: time.Now(), Duration: took, Outcome: string(r.Outcome), Reason: string(r.Reason),
-		Event: a.hooks.event(webhooks.CallFinished)})
+		LLM: a.bills.close(id), Event: a.hooks.event(webhooks.CallFinished)})
 	if err != nil {
 		a.log.Error("end of call not noted", "call", id, "err", err)
 	}
@@ -131,7 +131,7 @@ func (a *App) persona(ctx context.Context, ready *agent, info telephony.Info, st
 	if err != nil {
 		return call.Persona{}, err
 	}
-	replier, err := a.replier(ready)
+	replier, err := a.replier(ready, info.ID)
 	if err != nil {
 		return call.Persona{}, err
 	}

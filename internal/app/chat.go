@@ -13,8 +13,9 @@ import (
 	"sidetone/dialog/script"
 )
 
-// replier makes who answers in a call.
-func (a *App) replier(ready *agent) (dialog.Replier, error) {
+// replier makes who answers in a call. What it takes for that is logged by turn,
+// and summed up in the call's row.
+func (a *App) replier(ready *agent, call string) (dialog.Replier, error) {
 	if ready.Script != nil {
 		return script.New(ready.Script), nil
 	}
@@ -22,6 +23,11 @@ func (a *App) replier(ready *agent) (dialog.Replier, error) {
 	o := llm.Options{
 		Engines: a.models, Agent: ready.Agent, Transfers: ready.LLM.Transfers,
 		FirstToken: time.Duration(c.FirstToken), Takeover: time.Duration(c.Takeover), Total: time.Duration(c.Timeout),
+		Spent: func(s llm.Spending) {
+			a.bills.add(call, s)
+			a.log.Debug("tokens", "call", call, "turn", s.Turn, "engine", s.Engine, "input", s.Input, "cached", s.Cached,
+				"written", s.Written, "output", s.Output, "cost", s.Cost)
+		},
 	}
 	if a.tools != nil {
 		o.Runner = a.tools

@@ -38,7 +38,7 @@ func TestLanguageModelAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := start(t, configure(t, "SIDETONE_AGENTS_DIR="+dir, "SIDETONE_AGENTS_DEFAULT=helper",
-		"SIDETONE_LLM_BASE_URL="+server.URL+"/v1", "SIDETONE_LLM_MODEL=any"))
+		"SIDETONE_LLM_BASE_URL="+server.URL+"/v1", "SIDETONE_LLM_MODEL=any", "SIDETONE_LLM_PRICES_OUTPUT=0.25"))
 	people, err := sim.LibriVox()
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +58,8 @@ func TestLanguageModelAnswers(t *testing.T) {
 		t.Errorf("the model was asked %d times, want once, with what the caller said", len(asked))
 	}
 	var doc bytes.Buffer
-	if err := g.records(t).Transcript(t.Context(), report.CallSID, "t1", "", "json", &doc); err != nil {
+	records := g.records(t)
+	if err := records.Transcript(t.Context(), report.CallSID, "t1", "", "json", &doc); err != nil {
 		t.Fatal(err)
 	}
 	var tr transcribe.Transcript
@@ -67,6 +68,13 @@ func TestLanguageModelAnswers(t *testing.T) {
 	}
 	if len(tr.Answers) != 1 || tr.Answers[0].Value != "chain" {
 		t.Errorf("the answers are %+v", tr.Answers)
+	}
+	row, err := records.Call(t.Context(), report.CallSID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took := row.LLM; took.Input == 0 || took.Output == 0 || took.Cost != 0.25*float64(took.Output)/1e6 {
+		t.Errorf("the call's row says that the model took %+v", took)
 	}
 	if last := tr.Turns[len(tr.Turns)-1]; !strings.Contains(last.Text, "by Friday. Goodbye!") {
 		t.Errorf("the last turn is %+v", last)
