@@ -11,6 +11,7 @@
 package configs
 
 import (
+	"cmp"
 	"strings"
 	"time"
 )
@@ -128,28 +129,66 @@ type Speech struct {
 	TTS       TTS      `yaml:"tts"`
 	Voice     string   `yaml:"voice"`
 	ModelsDir string   `yaml:"models_dir"`
-	Deepgram  Deepgram `yaml:"deepgram"`
-	OpenAI    OpenAI   `yaml:"openai"`
+	// FirstAudio is the longest wait for the first audio of a voice elsewhere.
+	FirstAudio Duration   `yaml:"first_audio"`
+	Deepgram   Deepgram   `yaml:"deepgram"`
+	OpenAI     OpenAI     `yaml:"openai"`
+	ElevenLabs ElevenLabs `yaml:"elevenlabs"`
 }
 
-// OpenAI is speech recognition by OpenAI, or a server that speaks as it does.
+// OpenAI is speech recognition, and voice, by OpenAI or servers that speak as it
+// does.
 type OpenAI struct {
-	API        OpenAISTT `yaml:"api"`
-	URL        string    `yaml:"url"` // with its /v1
-	APIKey     Secret    `yaml:"api_key"`
-	APIKeyFile string    `yaml:"api_key_file"`
-	Model      string    `yaml:"model"`
-	Language   string    `yaml:"language"` // in place of the agent's; empty: the agent's
+	API        OpenAISTT   `yaml:"api"`
+	URL        string      `yaml:"url"` // with its /v1
+	APIKey     Secret      `yaml:"api_key"`
+	APIKeyFile string      `yaml:"api_key_file"`
+	Model      string      `yaml:"model"`
+	Language   string      `yaml:"language"` // in place of the agent's; empty: the agent's
+	TTS        OpenAIVoice `yaml:"tts"`
 }
 
-// Deepgram is speech recognition by Deepgram.
+// OpenAIVoice is the voice of OpenAI, or of a server that speaks as it does.
+type OpenAIVoice struct {
+	URL          string       `yaml:"url"` // with its /v1; empty: that of recognition, and its key
+	APIKey       Secret       `yaml:"api_key"`
+	APIKeyFile   string       `yaml:"api_key_file"`
+	Model        string       `yaml:"model"`
+	Voice        string       `yaml:"voice"`
+	Instructions string       `yaml:"instructions"`
+	Format       SpeechFormat `yaml:"format"`
+	Stream       SpeechStream `yaml:"stream"`
+	FirstPiece   int          `yaml:"first_piece"` // bytes; 0: whole sentences
+}
+
+// Voice returns the URL and the key of the voice.
+func (o OpenAI) Voice() (string, Secret) {
+	if o.TTS.URL != "" {
+		return o.TTS.URL, o.TTS.APIKey
+	}
+	return o.URL, cmp.Or(o.TTS.APIKey, o.APIKey)
+}
+
+// ElevenLabs is voice by ElevenLabs.
+type ElevenLabs struct {
+	API           ElevenLabsAPI `yaml:"api"`
+	URL           string        `yaml:"url"`
+	APIKey        Secret        `yaml:"api_key"`
+	APIKeyFile    string        `yaml:"api_key_file"`
+	Model         string        `yaml:"model"`
+	Voice         string        `yaml:"voice"`
+	ZeroRetention bool          `yaml:"zero_retention"`
+}
+
+// Deepgram is speech recognition, and voice, by Deepgram.
 type Deepgram struct {
 	URL        string `yaml:"url"`
 	APIKey     Secret `yaml:"api_key"`
 	APIKeyFile string `yaml:"api_key_file"`
 	Model      string `yaml:"model"`
 	Language   string `yaml:"language"` // in place of the agent's; empty: the agent's
-	Train      bool   `yaml:"train"`    // let audio be kept to improve models
+	Train      bool   `yaml:"train"`    // let audio and text be kept to improve models
+	Voice      string `yaml:"voice"`
 }
 
 // LLM is a chat endpoint.
@@ -318,8 +357,11 @@ func Default() *Config {
 		},
 		Agents:  Agents{Dir: "configs/agents", Default: "interview"},
 		Consent: Consent{Floor: ModeNotice, Jurisdictions: "configs/consent/jurisdictions.yaml"},
-		Speech: Speech{STT: STTMoonshine, TTS: TTSPiper, ModelsDir: "models", Deepgram: Deepgram{URL: "https://api.deepgram.com", Model: "nova-3"},
-			OpenAI: OpenAI{API: OpenAITranscriptions, URL: "https://api.openai.com/v1", Model: "gpt-4o-transcribe"}},
+		Speech: Speech{STT: STTMoonshine, TTS: TTSPiper, ModelsDir: "models", FirstAudio: Duration(3 * time.Second),
+			Deepgram: Deepgram{URL: "https://api.deepgram.com", Model: "nova-3", Voice: "aura-2-thalia-en"},
+			OpenAI: OpenAI{API: OpenAITranscriptions, URL: "https://api.openai.com/v1", Model: "gpt-4o-transcribe",
+				TTS: OpenAIVoice{Model: "gpt-4o-mini-tts", Voice: "alloy", Format: SpeechPCM}},
+			ElevenLabs: ElevenLabs{API: ElevenLabsHTTP, URL: "https://api.elevenlabs.io", Model: "eleven_flash_v2_5", Voice: "JBFqnCBsd6RMkjVDRZzb"}},
 		LLM: LLM{Engine: LLMOpenAI, FirstToken: Duration(4 * time.Second), Takeover: Duration(2500 * time.Millisecond), Timeout: Duration(20 * time.Second)},
 		Recorder: Recorder{
 			SpoolMaxBytes: 10 << 30,

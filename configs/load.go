@@ -54,6 +54,8 @@ func (c *Config) readSecrets() error {
 		readSecret("telephony.webrtc.turn_secret", &c.Telephony.WebRTC.TURNSecret, c.Telephony.WebRTC.TURNSecretFile),
 		readSecret("speech.deepgram.api_key", &c.Speech.Deepgram.APIKey, c.Speech.Deepgram.APIKeyFile),
 		readSecret("speech.openai.api_key", &c.Speech.OpenAI.APIKey, c.Speech.OpenAI.APIKeyFile),
+		readSecret("speech.openai.tts.api_key", &c.Speech.OpenAI.TTS.APIKey, c.Speech.OpenAI.TTS.APIKeyFile),
+		readSecret("speech.elevenlabs.api_key", &c.Speech.ElevenLabs.APIKey, c.Speech.ElevenLabs.APIKeyFile),
 		readSecret("llm.api_key", &c.LLM.APIKey, c.LLM.APIKeyFile),
 		readSecrets("llm.tools.secrets", &c.LLM.Tools.Secrets, c.LLM.Tools.SecretsFile),
 		readSecret("storage.s3.secret_access_key", &c.Storage.S3.SecretAccessKey, c.Storage.S3.SecretAccessKeyFile),

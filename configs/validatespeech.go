@@ -1,6 +1,13 @@
 package configs
 
-import "fmt"
+import (
+	"fmt"
+	"regexp"
+	"time"
+)
+
+// voiceName is what vendors call a voice. It may become part of a URL.
+var voiceName = regexp.MustCompile(`^[^\s/?#%\\\pC]{1,200}$`)
 
 func (c *Config) validateSpeech(f *faults) {
 	s := c.Speech
@@ -8,8 +15,23 @@ func (c *Config) validateSpeech(f *faults) {
 	for i, term := range s.KeyTerms {
 		f.check(term != "", fmt.Sprintf("speech.key_terms[%d]", i), "must not be empty")
 	}
-	f.vendor("speech.deepgram", s.STT == STTDeepgram, s.Deepgram.URL, s.Deepgram.APIKey, s.Deepgram.Model)
+	f.check(s.FirstAudio >= Duration(500*time.Millisecond) && s.FirstAudio <= Duration(10*time.Second), "speech.first_audio", "must be between 500ms and 10s")
+	f.check(s.Voice == "" || voiceName.MatchString(s.Voice), "speech.voice", "must be a name without spaces and slashes")
+	f.vendor("speech.deepgram", s.STT == STTDeepgram || s.TTS == TTSDeepgram, s.Deepgram.URL, s.Deepgram.APIKey, s.Deepgram.Model)
 	f.vendor("speech.openai", s.STT == STTOpenAI, s.OpenAI.URL, s.OpenAI.APIKey, s.OpenAI.Model)
+	f.voices(s)
+}
+
+// voices checks the voices elsewhere.
+func (f *faults) voices(s Speech) {
+	address, key := s.OpenAI.Voice()
+	f.vendor("speech.openai.tts", s.TTS == TTSOpenAI, address, key, s.OpenAI.TTS.Model)
+	f.vendor("speech.elevenlabs", s.TTS == TTSElevenLabs, s.ElevenLabs.URL, s.ElevenLabs.APIKey, s.ElevenLabs.Model)
+	for path, name := range map[string]string{"openai.tts": s.OpenAI.TTS.Voice, "elevenlabs": s.ElevenLabs.Voice, "deepgram": s.Deepgram.Voice} {
+		f.check(voiceName.MatchString(name), "speech."+path+".voice", "must be a name without spaces and slashes")
+	}
+	n := s.OpenAI.TTS.FirstPiece
+	f.check(n == 0 || n >= 20 && n <= 4000, "speech.openai.tts.first_piece", "must be 0, or between 20 and 4000")
 }
 
 // vendor checks an engine elsewhere: sound and key go to its URL. What is not
@@ -20,7 +42,7 @@ func (f *faults) vendor(path string, used bool, address string, key Secret, mode
 	case err != nil:
 		f.add(path+".url", "%v", err)
 	case u.Scheme == "http" && !isLoopbackHost(u.Hostname()):
-		f.add(path+".url", "must be https, since callers' voices are sent there")
+		f.add(path+".url", "must be https, since what is said is sent there")
 	case used && key == "" && !isLoopbackHost(u.Hostname()):
 		f.add(path+".api_key", "must be set, or api_key_file")
 	}

@@ -112,12 +112,16 @@ type (
 	STT         string // speech recognition
 	OpenAISTT   string // which of OpenAI's interfaces to speech recognition
 	TTS         string // voice
-	LLMEngine   string // what a chat endpoint speaks
-	OnFull      string // what happens to new calls when the spool is full
-	Peers       string // which browsers' addresses are taken
-	SSE         string // how the object store is asked to encrypt
-	LogLevel    string
-	LogFormat   string
+
+	SpeechFormat  string // what OpenAI's voices are asked for
+	SpeechStream  string // and how it comes
+	ElevenLabsAPI string // which of ElevenLabs' interfaces
+	LLMEngine     string // what a chat endpoint speaks
+	OnFull        string // what happens to new calls when the spool is full
+	Peers         string // which browsers' addresses are taken
+	SSE           string // how the object store is asked to encrypt
+	LogLevel      string
+	LogFormat     string
 )
 
 // Their values.
@@ -141,6 +145,20 @@ const (
 
 	TTSPiper TTS = "piper"
 	TTSFlite TTS = "flite"
+
+	TTSOpenAI     TTS = "openai"
+	TTSElevenLabs TTS = "elevenlabs"
+	TTSDeepgram   TTS = "deepgram"
+
+	SpeechPCM SpeechFormat = "pcm"
+	SpeechWAV SpeechFormat = "wav"
+
+	SpeechStreamAny    SpeechStream = "" // as the server likes
+	SpeechStreamAudio  SpeechStream = "audio"
+	SpeechStreamEvents SpeechStream = "sse"
+
+	ElevenLabsHTTP      ElevenLabsAPI = "http"
+	ElevenLabsWebSocket ElevenLabsAPI = "websocket"
 
 	LLMOpenAI    LLMEngine = "openai" // chat completions, as many servers do
 	LLMAnthropic LLMEngine = "anthropic"
@@ -170,7 +188,16 @@ func (STT) choices() []string {
 func (OpenAISTT) choices() []string {
 	return []string{string(OpenAITranscriptions), string(OpenAIRealtime), string(OpenAIRealtimeBeta)}
 }
-func (TTS) choices() []string { return []string{string(TTSPiper), string(TTSFlite)} }
+func (TTS) choices() []string {
+	return []string{string(TTSPiper), string(TTSFlite), string(TTSOpenAI), string(TTSElevenLabs), string(TTSDeepgram)}
+}
+func (SpeechFormat) choices() []string { return []string{string(SpeechPCM), string(SpeechWAV)} }
+func (SpeechStream) choices() []string {
+	return []string{string(SpeechStreamAny), string(SpeechStreamAudio), string(SpeechStreamEvents)}
+}
+func (ElevenLabsAPI) choices() []string {
+	return []string{string(ElevenLabsHTTP), string(ElevenLabsWebSocket)}
+}
 func (LLMEngine) choices() []string {
 	return []string{string(LLMOpenAI), string(LLMAnthropic)}
 }

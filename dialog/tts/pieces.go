@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Cutter says how long the pieces are that an engine makes of a sentence, in
@@ -18,16 +19,17 @@ type Cutter struct {
 // joints are words before which a voice may take a breath.
 var joints = strings.Fields("about after and as at because before between but by for from if in into of on or so than that to until what when where which while who with")
 
-// Pieces cuts normalised text at its clauses: the first piece is the shortest
+// Pieces cuts text at its clauses: the first piece is the shortest
 // whole clause, what follows is made of as many clauses as fit. Where no clause
 // ends in time, the cut is before a word of joints, else at a space, else
-// anywhere. Pieces without a letter, which no voice can speak, are left out.
+// between any two characters. Pieces without a letter or a digit, which no voice can
+// speak, are left out.
 func (c Cutter) Pieces(text string) []string {
 	var out []string
 	limit := min(c.First, c.Max)
 	for text = strings.TrimSpace(text); text != ""; text = strings.TrimSpace(text) {
 		n := c.cut(text, limit, len(out) == 0)
-		if strings.ContainsFunc(text[:n], unicode.IsLetter) {
+		if strings.ContainsFunc(text[:n], spoken) {
 			out = append(out, strings.TrimSpace(text[:n]))
 			limit = min(2*limit, c.Max)
 		}
@@ -65,5 +67,14 @@ func (c Cutter) cut(text string, limit int, first bool) int {
 	case space > 0:
 		return space
 	}
+	for limit > 1 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
 	return limit
 }
+
+// spoken reports whether a voice can make something of a character.
+func spoken(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
+
+// Sayable reports whether there is anything in text that a voice can say.
+func Sayable(text string) bool { return strings.ContainsFunc(text, spoken) }

@@ -35,6 +35,18 @@ func Polish(pcm []int16, rate int, gain float64) []int16 {
 	return out
 }
 
+// Onset returns where to begin with samples at rate Hz so that the first sound is
+// heard and little of the silence before it; -1 when there is no sound yet.
+func Onset(pcm []int16, rate int) int {
+	win := rate / 100
+	for i := 0; i < len(pcm); i += win {
+		if peak(pcm[i:min(i+win, len(pcm))]) >= silence {
+			return max(0, i-leadIn*win)
+		}
+	}
+	return -1
+}
+
 func peak(pcm []int16) int {
 	p := 0
 	for _, s := range pcm {

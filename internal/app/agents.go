@@ -73,7 +73,10 @@ func (a *App) prepare(ctx context.Context, file *dialog.Agent, library *consent.
 		return nil, err
 	}
 	ready := &agent{Agent: file, voice: voice, matcher: a.matcher(file.Language)}
-	ready.messages, err = prepareMessages(ctx, library, file, consent.Renderer{Voice: name, Speak: render(voice)})
+	err = a.spokenBy(ctx, name, voice, func(r consent.Renderer) (err error) {
+		ready.messages, err = prepareMessages(ctx, library, file, r)
+		return err
+	})
 	return ready, err
 }
 
@@ -121,7 +124,11 @@ func (a *App) openLanguages(ctx context.Context, library *consent.Library) error
 			if err != nil {
 				return err
 			}
-			m, err := library.Prepare(ctx, other.Language, sources, nil, consent.Renderer{Voice: voice, Speak: render(speaker)})
+			var m consent.Message
+			err = a.spokenBy(ctx, voice, speaker, func(r consent.Renderer) (err error) {
+				m, err = library.Prepare(ctx, other.Language, sources, nil, r)
+				return err
+			})
 			if err != nil {
 				return fmt.Errorf("agent %s: notice.languages[%d]: %w", name, i, err)
 			}

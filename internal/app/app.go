@@ -81,10 +81,11 @@ type App struct {
 	sweeps     *sweeps
 	trust      *trust
 	speech     *Speech
-	voices     map[string]builtin // opened, by the name that was asked for
-	ttsMetrics *tts.Metrics       // nil with engines that were given
-	models     *llm.Engines       // nil: no language model is configured
-	tools      *toolRunner        // nil: no secret to sign with is configured
+	voices     map[string]voice // opened, by the name that was asked for
+	mute       error            // why the vendor of voices did not render a message; nil: it did
+	ttsMetrics *tts.Metrics     // nil with engines that were given
+	models     *llm.Engines     // nil: no language model is configured
+	tools      *toolRunner      // nil: no secret to sign with is configured
 	agents     map[string]*agent
 	twilio     *twilio.Server
 	webrtc     *webrtc.Server

@@ -54,7 +54,7 @@ type Explanation struct {
 
 // ExplainedEngine is something that hears callers or reads their words.
 type ExplainedEngine struct {
-	Part  string `json:"part"`  // recognition or agent
+	Part  string `json:"part"`  // recognition, voice or agent
 	Name  string `json:"name"`  // of the engine or the model
 	Where string `json:"where"` // a host; empty for this machine
 }
@@ -97,7 +97,7 @@ func Explain(c *configs.Config, q ExplainQuery) (Explanation, error) {
 	if err != nil {
 		return Explanation{}, fmt.Errorf("agent %s: %w", ready.Name, err)
 	}
-	local := localEngines(c, ready.LLM != nil)
+	local := localEngines(c, ready.Agent)
 	adapt(&d, ready, local)
 	e := Explanation{
 		Agent: ready.Name, Channel: info.Kind, Direction: info.Direction, Mode: d.Policy.For(local).Mode(),
@@ -157,6 +157,13 @@ func enginesOf(c *configs.Config, file *dialog.Agent) (engines []ExplainedEngine
 			engine.Where = u.Host
 		}
 		engines = append(engines, engine)
+	}
+	if address := voiceURL(c, file.Voice.Name); address != "" {
+		voice := ExplainedEngine{Part: "voice", Name: string(c.Speech.TTS)}
+		if u, err := url.Parse(address); err == nil && !remote.OnThisMachine(address) {
+			voice.Where = u.Host
+		}
+		engines = append(engines, voice)
 	}
 	if file.LLM == nil {
 		return append(engines, ExplainedEngine{Part: "agent", Name: "script"})

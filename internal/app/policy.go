@@ -12,6 +12,7 @@ import (
 	"sidetone/call"
 	"sidetone/configs"
 	"sidetone/consent"
+	"sidetone/dialog"
 	"sidetone/telephony"
 	"sidetone/transcribe/remote"
 	"sidetone/transcribe/spoken"
@@ -99,7 +100,7 @@ func adapt(d *consent.Decision, ready *agent, local bool) {
 // local reports whether all engines that get an agent's callers' audio or words run
 // on this machine. A voice does: agents repeat what was said to them.
 func (a *App) local(ready *agent) bool {
-	return localEngines(a.config, ready.LLM != nil) && ready.voice.Local() && (a.speech.Engine == nil || a.speech.Engine.Local())
+	return localEngines(a.config, ready.Agent) && ready.voice.Local() && (a.speech.Engine == nil || a.speech.Engine.Local())
 }
 
 // elsewhere names the engines on other machines that get something of an agent's
@@ -122,10 +123,11 @@ func (a *App) elsewhere(ready *agent) (who []string) {
 	return who
 }
 
-// localEngines reports whether the configured engines run on this machine: one
-// does that answers on a loopback address.
-func localEngines(c *configs.Config, llm bool) bool {
-	return vendorURL(c) == "" && (!llm || localModel(c))
+// localEngines reports whether the engines configured for an agent run on this
+// machine: one does that answers on a loopback address.
+func localEngines(c *configs.Config, file *dialog.Agent) bool {
+	voice := voiceURL(c, file.Voice.Name)
+	return vendorURL(c) == "" && (file.LLM == nil || localModel(c)) && (voice == "" || remote.OnThisMachine(voice))
 }
 
 // localModel reports whether all language models that may be asked do.

@@ -5,16 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"path/filepath"
 
 	"sidetone/configs"
 	"sidetone/dialog"
 	"sidetone/dialog/tts"
-	"sidetone/dialog/tts/flite"
-	"sidetone/dialog/tts/piper"
 	"sidetone/internal/models"
-	"sidetone/media"
 	"sidetone/transcribe"
 	"sidetone/transcribe/deepgram"
 	"sidetone/transcribe/moonshine"
@@ -35,7 +30,7 @@ type Speech struct {
 // openSpeech opens the built-in engines. Models that have not been fetched
 // leave their engine out; a model that was tampered with is an error.
 func (a *App) openSpeech(ctx context.Context, o Options) error {
-	a.voices = map[string]builtin{}
+	a.voices = map[string]voice{}
 	if o.Speech != nil {
 		a.speech = o.Speech
 		return nil
@@ -51,76 +46,6 @@ func (a *App) openSpeech(ctx context.Context, o Options) error {
 	}
 	a.speech.Voice = voice.Speaker
 	return nil
-}
-
-// builtin is a built-in voice and its name.
-type builtin struct {
-	name string
-	dialog.Speaker
-}
-
-// fallback speaks where the neural voice cannot be had.
-const fallback = "rms"
-
-// defaultVoice is the name of the voice of agents that name no other.
-func (a *App) defaultVoice() string {
-	switch s := a.config.Speech; {
-	case s.Voice != "":
-		return s.Voice
-	case s.TTS == configs.TTSPiper:
-		return piper.Joe
-	}
-	return fallback
-}
-
-// openVoice opens a voice of the built-in engines, once. What it returns is the
-// fallback where the neural voice has not been installed.
-func (a *App) openVoice(ctx context.Context, name string) (builtin, error) {
-	if voice, ok := a.voices[name]; ok {
-		return voice, nil
-	}
-	voice, err := a.newVoice(ctx, name)
-	if name == piper.Joe && errors.Is(err, piper.ErrUnavailable) && !errors.Is(err, models.ErrTampered) {
-		a.log.Warn("the neural voice is left out", "voice", name, "instead", fallback, "err", err)
-		spare, err := a.openVoice(ctx, fallback)
-		if err == nil {
-			a.voices[name] = spare
-		}
-		return spare, err
-	}
-	if err != nil {
-		return builtin{}, err
-	}
-	a.onStop("voice", func(context.Context) error { return voice.Close() })
-	a.voices[name] = builtin{name, a.ttsMetrics.Measure(tts.NewCache(voice, tts.CacheOptions{Metrics: a.ttsMetrics}))}
-	return a.voices[name], nil
-}
-
-// newVoice loads a voice of the built-in engines.
-func (a *App) newVoice(ctx context.Context, name string) (interface {
-	dialog.Speaker
-	io.Closer
-}, error) {
-	dir := a.config.Speech.ModelsDir
-	if name == piper.Joe {
-		return piper.New(piper.Options{ModelsDir: dir})
-	}
-	return flite.New(ctx, flite.Options{ModelsDir: dir, Voice: name, CacheDir: filepath.Join(a.config.DataDir, "cache")})
-}
-
-// voiceOf returns an agent's voice and its name.
-func (a *App) voiceOf(ctx context.Context, file *dialog.Agent) (string, dialog.Speaker, error) {
-	if a.speech.Voice == nil {
-		return "", nil, fmt.Errorf("%w: there is no voice; run `make models`", errCannotAnswer)
-	}
-	if a.ttsMetrics == nil { // the voice is not one of ours
-		return a.defaultVoice(), a.speech.Voice, nil
-	}
-	voice, err := a.openVoice(ctx, cmp.Or(file.Voice.Name, a.defaultVoice()))
-	if err != nil {
-		return "", nil, fmt.Errorf("voice.name: %w", err)
-	}
-	return voice.name, voice.Speaker, nil
 }
 
 // understands returns why speech recognition can not do a language.
@@ -192,21 +117,4 @@ func (a *App) missing(part string, err error) error {
 		return nil
 	}
 	return fmt.Errorf("app: built-in speech: %s: %w", part, err)
-}
-
-// rendered is the rate at which messages are rendered.
-const rendered = 16000
-
-// render returns how a voice speaks a text for a message.
-func render(voice dialog.Speaker) func(context.Context, string) (media.Audio, error) {
-	return func(ctx context.Context, text string) (media.Audio, error) {
-		audio := media.Audio{Rate: rendered}
-		for pcm, err := range voice.Speak(ctx, text, rendered) {
-			if err != nil {
-				return media.Audio{}, err
-			}
-			audio.PCM = append(audio.PCM, pcm...)
-		}
-		return audio, nil
-	}
 }

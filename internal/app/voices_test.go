@@ -31,7 +31,7 @@ func speaking(t *testing.T, files ...string) (*App, *strings.Builder) {
 	}
 	var logged strings.Builder
 	reg := prometheus.NewRegistry()
-	a := &App{log: newLog(&logged), registry: reg, config: config, voices: map[string]builtin{}, ttsMetrics: tts.NewMetrics(reg)}
+	a := &App{log: newLog(&logged), registry: reg, config: config, voices: map[string]voice{}, ttsMetrics: tts.NewMetrics(reg)}
 	t.Cleanup(func() {
 		for _, end := range a.ends {
 			if err := end.do(t.Context()); err != nil {
