@@ -48,6 +48,9 @@ var layers = map[string][]string{
 	"transcribe/deepgram": {"media", "consent", "transcribe", "transcribe/remote"},
 	"transcribe/openai":   {"media", "consent", "transcribe", "transcribe/remote"},
 
+	// Engines that take over from each other.
+	"transcribe/chain": {"media", "consent", "transcribe", "internal/breaker"},
+
 	"transcribe/spoken": {"transcribe", "media"},
 
 	"dialog":               {"media", "consent"},
@@ -105,6 +108,7 @@ var testLayers = map[string][]string{
 	"transcribe/spoken":     {"transcribe/...", "internal/models/..."},
 	"transcribe/vad":        {"transcribe/enginetest", "consent/gatetest", "internal/models/..."},
 	"transcribe/moonshine":  {"transcribe/enginetest", "transcribe/vad", "consent/gatetest", "internal/models/..."},
+	"transcribe/chain":      {"transcribe/...", "consent/gatetest"},
 	"transcribe/remote":     {"consent/gatetest"},
 	"transcribe/deepgram":   {"transcribe/enginetest"},
 	"transcribe/openai":     {"transcribe/enginetest"},

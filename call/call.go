@@ -135,6 +135,7 @@ type Call struct {
 	passed     time.Time // the newest beat
 	awake      time.Time // since when beats have come without a pause
 	finals     []bool    // Finalizes that no final has answered, and whether anybody wants it
+	hearer     string    // the engine that heard the newest final
 
 	// How the other goroutines reach the loop, and how they end.
 	written chan written

@@ -137,7 +137,7 @@ func (c *Call) lastWords(at media.Tick) {
 				continue
 			}
 			wanted := c.answeredFinal()
-			c.recognised(e.Text)
+			c.recognised(e)
 			if !wanted {
 				continue
 			}

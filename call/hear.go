@@ -169,7 +169,7 @@ func (c *Call) understand(e transcribe.Event) {
 	if final {
 		wanted := c.answeredFinal()
 		c.turn.recognised(e.Took)
-		c.recognised(e.Text)
+		c.recognised(e)
 		if !wanted {
 			return
 		}
@@ -189,7 +189,7 @@ func (c *Call) understand(e transcribe.Event) {
 	}
 	if c.talking() {
 		c.showHearing(said, final)
-		c.turnTo(dialog.Words{At: at, Said: said, Final: final, Confidence: e.Confidence})
+		c.turnTo(dialog.Words{At: at, Said: said, Final: final, Lost: e.Lost, Confidence: e.Confidence})
 	}
 }
 
@@ -202,13 +202,4 @@ func (c *Call) answeredFinal() bool {
 	wanted := c.finals[0]
 	c.finals = c.finals[1:]
 	return wanted
-}
-
-// recognised counts a final.
-func (c *Call) recognised(text string) {
-	result := "words"
-	if text == "" {
-		result = "empty"
-	}
-	c.Metrics.recognised.WithLabelValues(c.Engine.Name(), result).Inc()
 }

@@ -60,7 +60,7 @@ func (c *Call) keepCaller(t dialog.CallerTurn) {
 	}
 	m := transcribe.Manner{Speaker: transcribe.Caller, Keyed: t.Keyed, Typed: t.Typed, Confidence: t.Confidence}
 	if !t.Keyed && !t.Typed && c.Engine != nil {
-		m.Engine = c.Engine.Name()
+		m.Engine = c.hearer
 	}
 	clip := consent.Clip{}
 	if !t.Keyed && !t.Typed {

@@ -46,7 +46,7 @@ func (c *Call) loop(ctx context.Context) {
 			c.event(e)
 		case w, ok := <-c.words:
 			if !ok {
-				c.words = nil
+				c.deafen()
 				continue
 			}
 			c.understand(w)

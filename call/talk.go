@@ -195,12 +195,16 @@ func (c *Call) hold(now time.Time) {
 }
 
 // finalize ends the open turn of recognition. Without an engine the turn is
-// empty.
+// empty; where there was one it is lost.
 func (c *Call) finalize(at media.Tick, now time.Time) {
 	c.turn.finalized(now)
 	if c.session != nil {
 		c.finals = append(c.finals, true)
 		c.session.Finalize(at)
+		return
+	}
+	if c.Engine != nil {
+		c.lose(true)
 		return
 	}
 	c.turnTo(dialog.Words{At: c.clock.Tick(now), Final: true})

@@ -124,16 +124,27 @@ type Consent struct {
 
 // Speech is recognition and voice.
 type Speech struct {
-	STT       STT      `yaml:"stt"`
-	KeyTerms  []string `yaml:"key_terms"` // words that callers are likely to say
-	TTS       TTS      `yaml:"tts"`
-	Voice     string   `yaml:"voice"`
-	ModelsDir string   `yaml:"models_dir"`
+	STT STT `yaml:"stt"`
+	// STTFallbacks take over from STT, and from each other, inside a call.
+	STTFallbacks []STT    `yaml:"stt_fallbacks"`
+	KeyTerms     []string `yaml:"key_terms"` // words that callers are likely to say
+	TTS          TTS      `yaml:"tts"`
+	Voice        string   `yaml:"voice"`
+	ModelsDir    string   `yaml:"models_dir"`
 	// FirstAudio is the longest wait for the first audio of a voice elsewhere.
 	FirstAudio Duration   `yaml:"first_audio"`
 	Deepgram   Deepgram   `yaml:"deepgram"`
 	OpenAI     OpenAI     `yaml:"openai"`
 	ElevenLabs ElevenLabs `yaml:"elevenlabs"`
+}
+
+// Recognition is the engines of speech recognition, in the order in which they are
+// asked.
+func (s Speech) Recognition() []STT {
+	if s.STT == STTNone {
+		return nil
+	}
+	return append([]STT{s.STT}, s.STTFallbacks...)
 }
 
 // OpenAI is speech recognition, and voice, by OpenAI or servers that speak as it

@@ -3,6 +3,7 @@ package configs
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -17,8 +18,16 @@ func (c *Config) validateSpeech(f *faults) {
 	}
 	f.check(s.FirstAudio >= Duration(500*time.Millisecond) && s.FirstAudio <= Duration(10*time.Second), "speech.first_audio", "must be between 500ms and 10s")
 	f.check(s.Voice == "" || voiceName.MatchString(s.Voice), "speech.voice", "must be a name without spaces and slashes")
-	f.vendor("speech.deepgram", s.STT == STTDeepgram || s.TTS == TTSDeepgram, s.Deepgram.URL, s.Deepgram.APIKey, s.Deepgram.Model)
-	f.vendor("speech.openai", s.STT == STTOpenAI, s.OpenAI.URL, s.OpenAI.APIKey, s.OpenAI.Model)
+	f.check(s.STT != STTNone || len(s.STTFallbacks) == 0, "speech.stt_fallbacks", "must be empty where speech.stt is none")
+	seen := map[STT]bool{s.STT: true}
+	for i, name := range s.STTFallbacks {
+		at := fmt.Sprintf("speech.stt_fallbacks[%d]", i)
+		f.check(slices.Contains(name.choices(), string(name)) && name != STTNone, at, "must be moonshine, deepgram or openai")
+		f.check(!seen[name], at, "is asked before as well")
+		seen[name] = true
+	}
+	f.vendor("speech.deepgram", seen[STTDeepgram] || s.TTS == TTSDeepgram, s.Deepgram.URL, s.Deepgram.APIKey, s.Deepgram.Model)
+	f.vendor("speech.openai", seen[STTOpenAI], s.OpenAI.URL, s.OpenAI.APIKey, s.OpenAI.Model)
 	f.voices(s)
 }
 

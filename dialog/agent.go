@@ -10,20 +10,26 @@ import (
 // it takes turns, and what it asks or is told to do. It is one YAML file; the
 // two that ship (configs/agents) describe every key.
 type Agent struct {
-	Name        string  `yaml:"name"` // the file's name without its ending
-	Description string  `yaml:"description"`
-	Language    string  `yaml:"language"` // BCP 47
-	Voice       Voice   `yaml:"voice"`
-	Notice      Notice  `yaml:"notice"`
-	Web         Web     `yaml:"web"`
-	Turn        Turn    `yaml:"turn"`
-	Silence     Silence `yaml:"silence"`
-	Apology     string  `yaml:"apology"`  // said when a reply failed
-	Farewell    string  `yaml:"farewell"` // said when the next one failed too
-	Truth       string  `yaml:"truth"`    // said to a caller who asks whether the agent is a machine
-	Filler      string  `yaml:"filler"`   // said while a reply takes its time
-	WayOut      string  `yaml:"way_out"`  // a number to connect the caller to after the farewell
-	Pause       bool    `yaml:"pause"`    // the language model may pause the recording
+	Name        string `yaml:"name"` // the file's name without its ending
+	Description string `yaml:"description"`
+	Language    string `yaml:"language"` // BCP 47
+	Voice       Voice  `yaml:"voice"`
+
+	// STT names the engines that hear callers, of those that the gateway has, in the
+	// order in which they are asked; empty: all of them.
+	STT      []string `yaml:"stt"`
+	KeyTerms []string `yaml:"key_terms"` // words that callers are likely to say, beside the gateway's
+
+	Notice   Notice  `yaml:"notice"`
+	Web      Web     `yaml:"web"`
+	Turn     Turn    `yaml:"turn"`
+	Silence  Silence `yaml:"silence"`
+	Apology  string  `yaml:"apology"`  // said when a reply failed
+	Farewell string  `yaml:"farewell"` // said when the next one failed too
+	Truth    string  `yaml:"truth"`    // said to a caller who asks whether the agent is a machine
+	Filler   string  `yaml:"filler"`   // said while a reply takes its time
+	WayOut   string  `yaml:"way_out"`  // a number to connect the caller to after the farewell
+	Pause    bool    `yaml:"pause"`    // the language model may pause the recording
 
 	// Snippets says what of the recording becomes clips of their own.
 	Snippets Snippets `yaml:"snippets"`

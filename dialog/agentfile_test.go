@@ -161,6 +161,8 @@ func TestParseAgentFaults(t *testing.T) {
 		{"unknown key", "colour: secret\n" + minimal, "line 1: unknown key colour"},
 		{"unknown key inside", change("greeting:", "greting:"), "line 6: unknown key greting"},
 		{"wrong type", "turn: {min_silence: [secret]}\n" + minimal, `line 1: found a list, want a duration such as "1.5s"`},
+		{"an engine twice", "stt: [a, b, a]\n" + minimal, `stt[2]: "a" is no name`},
+		{"an empty key term", "key_terms: [a, '']\n" + minimal, `key_terms[1]: a text`},
 		{"not a duration", "turn: {min_silence: secret}\n" + minimal, `line 1: found a text, want a duration`},
 		{"twice", change("greeting: Hello.", "greeting: Hello.\n  greeting: secret"), "line 7: mapping key \"greeting\" already defined at line 6"},
 		{"another name", "name: other\n" + minimal, `name: "other" does not match the file's name "test"`},

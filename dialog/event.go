@@ -17,11 +17,12 @@ type (
 	// SpeechEnded: the caller has been silent since To.
 	SpeechEnded struct{ At, To media.Tick }
 	// Words: what speech recognition makes of the open turn so far (not Final), or
-	// of the turn that Finalize ended.
+	// of the turn that Finalize ended. Lost: nobody was there to hear it.
 	Words struct {
 		At         media.Tick
 		Said       consent.Heard
 		Final      bool
+		Lost       bool // a final without words
 		Confidence float64
 	}
 	// Key: the caller pressed a key.

@@ -41,7 +41,7 @@ func (m *Machine) contend() {
 		return
 	}
 	if len(m.pending)+len(m.keys) > 0 || m.untold && !m.reply.farewell() {
-		if !m.reply.complete() {
+		if !m.reply.complete() && !m.attending() {
 			m.interrupt() // what was said in a protected sentence counts after it
 		}
 		return
@@ -68,7 +68,7 @@ func (m *Machine) contend() {
 // listening reports whether words only show that the caller listens, to an agent
 // who can be heard.
 func (m *Machine) listening(said string) bool {
-	return m.reply != nil && m.reply.audible() && m.lexicon.backChannel(said)
+	return m.reply != nil && !m.reply.attend && m.reply.audible() && m.lexicon.backChannel(said)
 }
 
 // hold stops the agent until it is clear whose turn it is.

@@ -110,14 +110,21 @@ func TestMachine(t *testing.T) {
 		{"a final that never comes leaves nobody in silence", greeted + `
 			2000 speech
 			2500 quiet
-			8000 pass
-			8100 final Late.
+			5300 played 2 1000/1000!
+			10000 played 3 600/1000
+			10100 final Late.
+			10140 settled
 		`, greetedTrace + `
 			2960 finalize
-			8000 ask 2 silent 1 | A: How are you?
-			8100 caller Late.
-			8100 cancel 2
-			8100 ask 3 said "Late." | A: How are you?
+			4300 say 2.2 One moment, please.
+			5300 agent 2 [4300-5300] One moment, please.
+			8460 say 3.3 I am sorry, something went wrong on my side. Could you say that again?
+			10100 caller Late.
+			10100 hold
+			10100 cancel 3
+			10140 drop
+			10140 agent 3 [9400-10000] I am sorry, something went wrong on my /
+			10140 ask 4 said "Late." | A: How are you? | A: I am sorry, something went wrong on my
 		`},
 		{"silence is asked about twice, then ended", greeted + `
 			8000 pass

@@ -143,7 +143,7 @@ func (w *world) take(a Action) {
 		if w.live != 0 {
 			w.t.Fatalf("turn %d is asked for while %d is live", a.Input.Turn, w.live)
 		}
-		if a.Input.Turn <= w.newest {
+		if a.Input.Turn < w.newest || a.Input.Turn == w.newest && !w.attended(a.Input.Turn) {
 			w.t.Fatalf("turn %d after %d", a.Input.Turn, w.newest)
 		}
 		w.live, w.newest = a.Input.Turn, a.Input.Turn
@@ -190,6 +190,13 @@ func (w *world) take(a Action) {
 	case End:
 		w.over = true
 	}
+}
+
+// attended reports whether nothing but a filler was said in a turn, over which its
+// reply may begin.
+func (w *world) attended(turn TurnID) bool {
+	filler := DefaultSettings("en").Wait.Filler
+	return len(w.said[turn]) > 0 && !w.done[turn] && !slices.ContainsFunc(w.said[turn], func(c *worldClip) bool { return c.text != filler })
 }
 
 // checkTruth keeps account of who has been told that the agent is a machine.
@@ -376,7 +383,7 @@ func (w *world) final(arg byte) {
 		from, to = max(0, f.at-9600), f.at
 	}
 	said, _ := w.gate.Heard(from, to, text)
-	w.step(Words{At: w.now, Said: said, Final: true})
+	w.step(Words{At: w.now, Said: said, Final: true, Lost: text == "" && arg%2 == 0})
 	if heard := w.turns > before; heard != (text != "" && !f.void && !w.over) {
 		w.t.Fatalf("the final %q, void %v, is a turn: %v", text, f.void, heard)
 	}

@@ -28,6 +28,7 @@ type reply struct {
 	asides   []consent.Heard
 
 	filled media.Tick // when a filler was last given to be said
+	attend bool       // it is a filler alone, while the words of the caller's turn are awaited
 
 	truth bool      // it tells the caller that the agent is a machine
 	then  InputKind // what is owed when it was heard
@@ -214,6 +215,7 @@ func (m *Machine) conclude() {
 	switch {
 	case r.end:
 		m.end(r.reason, r.transfer)
+	case r.attend:
 	case !r.told() && (r.begun() || !r.pause && r.handOver == ""):
 		m.apologise()
 	case r.kind != 0:

@@ -31,6 +31,7 @@ import (
 //	950 speech               the caller has spoken for 100 ms
 //	990 quiet                the caller fell silent
 //	995 partial TEXT | final [TEXT]
+//	995 lost                 the final of a turn that nobody heard
 //	995 final<900 TEXT       words that were said by 900
 //	999 key 5
 //	999 typed TEXT | stirred
@@ -102,6 +103,8 @@ func (r *rig) event(name, rest string) Event {
 		return SpeechEnded{At: at, To: at}
 	case "partial", "final":
 		return Words{At: at, Said: r.mint(rest), Final: name == "final", Confidence: 0.9}
+	case "lost":
+		return Words{At: at, Final: true, Lost: true}
 	case "key":
 		return Key{At: at, Said: r.mint(rest), Digit: rest[0]}
 	case "typed":

@@ -5,8 +5,7 @@ import (
 	"sidetone/media"
 )
 
-// finalLost is how long a final may take. One that has not come by then is
-// taken as empty, so that a recogniser in trouble leaves nobody in silence.
+// finalLost is how long a final may take that nobody wants any more.
 const finalLost = 4 * media.TickRate
 
 // ear is what the machine knows of the caller's speech.
@@ -21,6 +20,7 @@ type ear struct {
 	finalizing bool       // a final is on its way
 	finalized  media.Tick // when it was asked for
 	length     media.Tick // of the speech that it is of
+	attended   media.Tick // the Finalize for whose final a filler was said
 	overtaken  bool       // the caller pressed keys instead: the turn's words are not to be answered
 
 	unwanted  int        // finals on their way that a suspension has made void
@@ -74,8 +74,9 @@ func (m *Machine) finalize() {
 	e := &m.ear
 	switch {
 	case e.finalizing:
-		if m.now-e.finalized >= finalLost {
+		if m.now-e.finalized >= m.longestFinal() {
 			e.finalizing, e.overtaken = false, false
+			m.unheard()
 		}
 	case e.open && e.speaking && m.now-e.since >= media.TicksIn(m.set.EndOfTurn.Longest):
 		e.length = m.now - e.since
@@ -123,6 +124,10 @@ func (m *Machine) words(e Words) {
 	if !m.final(e.Said) {
 		return
 	}
+	if e.Lost {
+		m.unheard()
+		return
+	}
 	if len(wordsOf(said)) == 0 {
 		m.misheard()
 		return
@@ -135,14 +140,16 @@ func (m *Machine) words(e Words) {
 		m.reply.asides = append(m.reply.asides, e.Said)
 	default:
 		m.pending = append(m.pending, e.Said)
-		m.interrupt()
+		if !m.attending() {
+			m.interrupt()
+		}
 	}
 }
 
 // answer asks the replier when the caller's turn is over.
 func (m *Machine) answer() {
 	switch {
-	case m.reply != nil:
+	case m.reply != nil && !m.attending():
 	case m.untold:
 		m.tell()
 	case len(m.keys) > 0:
@@ -167,7 +174,7 @@ func (m *Machine) keepPending() {
 // start begins the agent's turn by asking the replier. An input of words or
 // keys is the last line of the history.
 func (m *Machine) start(kind InputKind) {
-	m.turn++
+	attended := m.attended()
 	in := Input{Turn: m.turn, Kind: kind}
 	n := len(m.lines)
 	switch kind {
@@ -178,7 +185,7 @@ func (m *Machine) start(kind InputKind) {
 		in.Silence = m.quiet.times
 	}
 	in.History = m.lines[:n:n]
-	m.reply = &reply{turn: m.turn, kind: kind, live: true, asked: m.now, heard: max(m.ear.to, m.wrote), expect: m.expect}
+	m.reply = &reply{turn: m.turn, kind: kind, live: true, asked: m.now, heard: max(m.ear.to, m.wrote), expect: m.expect, clips: attended}
 	m.owed = 0
 	if kind != Silent {
 		m.owed = kind

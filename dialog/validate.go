@@ -12,6 +12,9 @@ import (
 // ScriptLanguages are the languages in which a script understands answers.
 var ScriptLanguages = []string{"en"}
 
+// maxKeyTerm bounds a key term, which goes into the URL of some engines.
+const maxKeyTerm = 100
+
 // faults collects what is wrong with a file, each with the path of its key.
 type faults []error
 
@@ -37,6 +40,16 @@ func (a *Agent) validate() error {
 	}
 	if !languageTag.MatchString(a.Language) {
 		f.add("language", "%q is no language tag such as en or en-US", a.Language)
+	}
+	for i, name := range a.STT {
+		if name == "" || slices.Index(a.STT, name) != i {
+			f.add(fmt.Sprintf("stt[%d]", i), "%q is no name of an engine, or is there twice", name)
+		}
+	}
+	for i, term := range a.KeyTerms {
+		if strings.TrimSpace(term) == "" || len(term) > maxKeyTerm {
+			f.add(fmt.Sprintf("key_terms[%d]", i), "a text of at most %d bytes is needed", maxKeyTerm)
+		}
 	}
 	a.Notice.validate(&f)
 	a.checkWords(&f)

@@ -25,7 +25,11 @@ const grace = 600 * media.TickRate / 1000
 // gives a replier up that shows no sign of life.
 func (m *Machine) company() {
 	r := m.reply
-	if r == nil || r.kind == 0 || !r.live || r.cut || m.floor.state != agents || r.current() != nil {
+	if r == nil {
+		m.attend()
+		return
+	}
+	if r.kind == 0 || !r.live || r.cut || m.floor.state != agents || r.current() != nil {
 		return
 	}
 	lost := max(r.asked, r.sign) + media.TicksIn(m.set.Wait.Lost)
@@ -90,4 +94,63 @@ func (r *reply) words() string {
 		}
 	}
 	return own.text()
+}
+
+// How long the words of a turn may take: where a filler is said meanwhile, and where
+// none is.
+const (
+	wordsLost = 5500 * media.TickRate / 1000
+	mutely    = 3000 * media.TickRate / 1000
+)
+
+// longestFinal is how long a final may take.
+func (m *Machine) longestFinal() media.Tick {
+	if m.set.Wait.Filler == "" {
+		return mutely
+	}
+	return wordsLost
+}
+
+// spoke reports whether the turn that was finalized was long enough to be speech.
+func (m *Machine) spoke() bool { return m.ear.length >= media.TicksIn(m.set.Commit) }
+
+// attend says the filler while recognition takes its time with what the caller said.
+func (m *Machine) attend() {
+	e := &m.ear
+	if !e.finalizing || e.open || e.overtaken || e.attended == e.finalized || !m.spoke() ||
+		m.set.Wait.Filler == "" || m.now-e.to < media.TicksIn(m.set.Wait.First) {
+		return
+	}
+	e.attended = e.finalized
+	m.turn++
+	m.reply = &reply{turn: m.turn, asked: m.now, expect: m.expect, filled: m.now, attend: true}
+	m.utter(clip{text: m.set.Wait.Filler, filler: true})
+}
+
+// attending reports whether nothing but a filler is being said, over which the reply
+// may begin.
+func (m *Machine) attending() bool {
+	return m.reply != nil && m.reply.attend && !m.reply.cut && m.floor.state == agents && !m.ear.busy() &&
+		len(m.keys) == 0 && !m.untold
+}
+
+// attended begins a turn, and returns the filler that it goes on from.
+func (m *Machine) attended() []clip {
+	if m.reply != nil {
+		return m.reply.clips
+	}
+	m.turn++
+	return nil
+}
+
+// unheard takes that nobody has heard, or will hear, what the caller said: the caller
+// is told, and asked to say it again; the second time in a row the call ends.
+func (m *Machine) unheard() {
+	switch {
+	case m.ear.busy(), !m.spoke(): // more is to come, or there was little
+	case m.reply == nil:
+		m.apologise()
+	case m.reply.attend:
+		m.reply.attend = false // its end is that of a reply of which nothing came
+	}
 }

@@ -178,3 +178,137 @@ func TestFillerIsNoAnswer(t *testing.T) {
 		5600 total 3100
 	`)
 }
+
+// TestWaitForWords is what happens while recognition takes its time with what the
+// caller said, and when nobody has heard it.
+func TestWaitForWords(t *testing.T) {
+	const spoken = greeted + `
+		2000 speech
+		3000 quiet
+	`
+	const spokenTrace = greetedTrace + `
+		3460 finalize
+	`
+	for _, test := range []struct{ name, script, want string }{
+		{"a filler, over which the reply begins", spoken + `
+			5000 played 2 200/1000
+			5600 final Yeah.
+			5800 part Good.
+			5800 done
+			5900 played 2 1000/1000!
+			7000 played 3 600/600!
+			8000 typed Well.
+		`, spokenTrace + `
+			4800 say 2.2 One moment, please.
+			5600 caller Yeah.
+			5600 ask 2 said "Yeah." | A: How are you?
+			5800 say 2.3 Good.
+			7000 agent 2 [4800-7000] One moment, please. Good.
+			8000 typed Well.
+			8000 ask 3 said "Well." | A: How are you? | C: Yeah. | A: Good.
+		`},
+		{"a filler, and the words after it", spoken + `
+			5800 played 2 1000/1000!
+			6300 final Fine.
+			6400 part Good.
+			6400 done
+			7000 played 3 600/600!
+		`, spokenTrace + `
+			4800 say 2.2 One moment, please.
+			5800 agent 2 [4800-5800] One moment, please.
+			6300 caller Fine.
+			6300 ask 3 said "Fine." | A: How are you?
+			6400 say 3.3 Good.
+			7000 agent 3 [6400-7000] Good.
+		`},
+		{"the caller goes on over it", spoken + `
+			5000 played 2 200/1000
+			5100 speech
+			5140 settled
+			5200 final Fine.
+			5300 settled
+			6000 quiet
+			6600 final And you?
+		`, spokenTrace + `
+			4800 say 2.2 One moment, please.
+			5100 hold
+			5200 caller Fine.
+			5200 cancel 2
+			5200 drop
+			5200 agent 2 [4800-5000] One /
+			6460 finalize
+			6600 caller And you?
+			6600 ask 3 said "Fine. And you?" | A: How are you? | C: Fine.
+		`},
+		{"nobody heard it", spoken + `
+			3500 lost
+			6000 played 2 1000/1000!
+			7000 speech
+			8000 quiet
+			8500 lost
+			10000 played 3 1000/1000!
+		`, spokenTrace + `
+			3500 say 2.2 I am sorry, something went wrong on my side. Could you say that again?
+			6000 agent 2 [5000-6000] I am sorry, something went wrong on my side. Could you say that again?
+			8460 finalize
+			8500 say 3.3 I am sorry, I can not go on with this call. Please try again later. Goodbye.
+			10000 agent 3 [9000-10000] I am sorry, I can not go on with this call. Please try again later. Goodbye.
+			10000 end reply_lost +14155550100
+		`},
+		{"nobody heard it, as turns out during the filler", spoken + `
+			5000 played 2 200/1000
+			5100 lost
+			5800 played 2 1000/1000!
+		`, spokenTrace + `
+			4800 say 2.2 One moment, please.
+			5800 agent 2 [4800-5800] One moment, please.
+			5800 say 3.3 I am sorry, something went wrong on my side. Could you say that again?
+		`},
+		{"nobody heard a cough", greeted + `
+			2000 speech
+			2200 quiet
+			2700 lost
+			4000 pass
+		`, greetedTrace + `
+			2660 finalize
+		`},
+		{"keys in place of words", spoken + `
+			5000 played 2 200/1000
+			5100 key 5
+			5140 settled
+			7200 pass
+		`, spokenTrace + `
+			4800 say 2.2 One moment, please.
+			5100 key 5
+			5100 hold
+			5100 cancel 2
+			5140 drop
+			5140 agent 2 [4800-5000] One /
+			7100 ask 3 keyed "5" | A: How are you?
+		`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := DefaultSettings("en")
+			s.WayOut = "+14155550100"
+			r := newRig(t, s)
+			r.run(test.script)
+			r.check(test.want)
+		})
+	}
+}
+
+// TestWaitForWordsMutely checks that who hears no filler is told sooner.
+func TestWaitForWordsMutely(t *testing.T) {
+	s := DefaultSettings("en")
+	s.Wait.Filler = ""
+	r := newRig(t, s)
+	r.run(greeted + `
+		2000 speech
+		3000 quiet
+		7000 pass
+	`)
+	r.check(greetedTrace + `
+		3460 finalize
+		6460 say 2.2 I am sorry, something went wrong on my side. Could you say that again?
+	`)
+}

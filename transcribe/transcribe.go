@@ -73,6 +73,8 @@ type Event struct {
 	Words      []Word        // nil when the engine gives none
 	Took       time.Duration // from Finalize to this final
 	Hint       Hint          // of a partial
+	Engine     string        // that heard it, where a session has several; empty: the session's own
+	Lost       bool          // of a final: there was no engine to hear the turn
 }
 
 // Hint is what an engine that detects turns itself makes of the open one. It is

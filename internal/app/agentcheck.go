@@ -47,6 +47,11 @@ func named(c *configs.Config, files map[string]*dialog.Agent) error {
 			return fmt.Errorf("agents.numbers: %s is given to agent %q, and there is no %s.yaml in %s", number, name, name, c.Agents.Dir)
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := heardBy(c, files[name]); err != nil {
+			return err
+		}
+	}
 	if name := c.Agents.Default; files[name] == nil {
 		return fmt.Errorf("agents.default: there is no %s.yaml in %s", name, c.Agents.Dir)
 	}

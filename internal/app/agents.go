@@ -11,6 +11,7 @@ import (
 	"sidetone/dialog"
 	"sidetone/media"
 	"sidetone/telephony"
+	"sidetone/transcribe"
 	"sidetone/transcribe/spoken"
 )
 
@@ -19,7 +20,8 @@ import (
 type agent struct {
 	*dialog.Agent
 	messages map[telephony.Kind]map[consent.Mode]consent.Message
-	matcher  *spoken.Matcher // nil: no spoken answer is understood in its language
+	matcher  *spoken.Matcher   // nil: no spoken answer is understood in its language
+	engine   transcribe.Engine // hears; nil: the caller can only press keys
 	voice    dialog.Speaker
 	language []consent.LanguageOption // what callers choose from; nil where there is no choice
 }
@@ -65,14 +67,15 @@ func (a *App) prepare(ctx context.Context, file *dialog.Agent, library *consent.
 	if err := a.askable(file); err != nil {
 		return nil, err
 	}
-	if err := a.understands(file.Language); err != nil {
+	engine, err := a.engineOf(file)
+	if err != nil {
 		return nil, err
 	}
 	name, voice, err := a.voiceOf(ctx, file)
 	if err != nil {
 		return nil, err
 	}
-	ready := &agent{Agent: file, voice: voice, matcher: a.matcher(file.Language)}
+	ready := &agent{Agent: file, engine: engine, voice: voice, matcher: a.matcher(file.Language)}
 	err = a.spokenBy(ctx, name, voice, func(r consent.Renderer) (err error) {
 		ready.messages, err = prepareMessages(ctx, library, file, r)
 		return err

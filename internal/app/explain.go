@@ -151,9 +151,9 @@ func explainedAgent(c *configs.Config, q ExplainQuery) (*agent, error) {
 
 // enginesOf returns what hears an agent's callers or reads their words.
 func enginesOf(c *configs.Config, file *dialog.Agent) (engines []ExplainedEngine) {
-	if c.Speech.STT != configs.STTNone {
-		engine := ExplainedEngine{Part: "recognition", Name: string(c.Speech.STT)}
-		if u, err := url.Parse(vendorURL(c)); err == nil {
+	for _, name := range recognisers(c, file) {
+		engine := ExplainedEngine{Part: "recognition", Name: string(name)}
+		if u, err := url.Parse(vendorURL(c, name)); err == nil {
 			engine.Where = u.Host
 		}
 		engines = append(engines, engine)

@@ -15,7 +15,6 @@ import (
 	"sidetone/dialog"
 	"sidetone/telephony"
 	"sidetone/transcribe/remote"
-	"sidetone/transcribe/spoken"
 )
 
 // policies decides what holds for a call.
@@ -100,13 +99,13 @@ func adapt(d *consent.Decision, ready *agent, local bool) {
 // local reports whether all engines that get an agent's callers' audio or words run
 // on this machine. A voice does: agents repeat what was said to them.
 func (a *App) local(ready *agent) bool {
-	return localEngines(a.config, ready.Agent) && ready.voice.Local() && (a.speech.Engine == nil || a.speech.Engine.Local())
+	return localEngines(a.config, ready.Agent) && ready.voice.Local() && (ready.engine == nil || ready.engine.Local())
 }
 
 // elsewhere names the engines on other machines that get something of an agent's
 // calls, and what.
 func (a *App) elsewhere(ready *agent) (who []string) {
-	if e := a.speech.Engine; e != nil && !e.Local() {
+	for _, e := range elsewhereBy(ready.engine) {
 		who = append(who, "speech recognition, "+e.Name()+": the caller's voice")
 	}
 	if ready.LLM != nil && !localModel(a.config) {
@@ -124,36 +123,18 @@ func (a *App) elsewhere(ready *agent) (who []string) {
 }
 
 // localEngines reports whether the engines configured for an agent run on this
-// machine: one does that answers on a loopback address.
+// machine, those that may take over too: one does that answers on a loopback address.
 func localEngines(c *configs.Config, file *dialog.Agent) bool {
+	if slices.ContainsFunc(recognisers(c, file), func(name configs.STT) bool { return vendorURL(c, name) != "" }) {
+		return false
+	}
 	voice := voiceURL(c, file.Voice.Name)
-	return vendorURL(c) == "" && (file.LLM == nil || localModel(c)) && (voice == "" || remote.OnThisMachine(voice))
+	return (file.LLM == nil || localModel(c)) && (voice == "" || remote.OnThisMachine(voice))
 }
 
 // localModel reports whether all language models that may be asked do.
 func localModel(c *configs.Config) bool {
 	return !slices.ContainsFunc(c.LLM.Endpoints(), func(e configs.LLMFallback) bool { return !remote.OnThisMachine(e.BaseURL) })
-}
-
-// vendorURL is where speech recognition on another machine is; empty where it is
-// on this one.
-func vendorURL(c *configs.Config) string {
-	address := addressOf(c)
-	if remote.OnThisMachine(address) {
-		return ""
-	}
-	return address
-}
-
-// addressOf is where the configured speech recognition is, if it is not built in.
-func addressOf(c *configs.Config) string {
-	switch c.Speech.STT {
-	case configs.STTDeepgram:
-		return c.Speech.Deepgram.URL
-	case configs.STTOpenAI:
-		return c.Speech.OpenAI.URL
-	}
-	return ""
 }
 
 // hostOf returns the host of a URL.
@@ -187,21 +168,4 @@ func (a *App) ledgerFailing(failing bool) {
 	}
 	a.log.Error("the ledger can not be written: nothing is recorded until it can")
 	a.calls.DoAll(call.LedgerFails)
-}
-
-// matcher returns what tells a spoken yes from a no in a language; nil where
-// nothing on this machine can.
-func (a *App) matcher(language string) *spoken.Matcher {
-	recogniser := a.speech.Answers
-	if own, ok := a.speech.Engine.(spoken.Recogniser); ok && recogniser == nil && a.speech.Engine.Local() {
-		recogniser = own // an answer is heard before there is a grant
-	}
-	if recogniser == nil {
-		return nil
-	}
-	m, err := spoken.New(recogniser, language)
-	if err != nil {
-		return nil
-	}
-	return m
 }

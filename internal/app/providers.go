@@ -66,7 +66,7 @@ func CheckProviders(ctx context.Context, c *configs.Config, speech ProviderSpeec
 	if c.Speech.STT == configs.STTNone || c.Speech.STT == configs.STTMoonshine {
 		return ProviderCheck{}, errBuiltIn
 	}
-	engine, err := openVendor(c, "", remote.Options{})
+	engine, err := openVendor(c, c.Speech.STT, "", remote.Options{})
 	if err != nil {
 		return ProviderCheck{}, err
 	}
@@ -74,7 +74,7 @@ func CheckProviders(ctx context.Context, c *configs.Config, speech ProviderSpeec
 	if err != nil {
 		return ProviderCheck{}, err
 	}
-	p := ProviderCheck{Engine: engine.Name(), Host: hostOf(addressOf(c))}
+	p := ProviderCheck{Engine: engine.Name(), Host: hostOf(addressOf(c, c.Speech.STT))}
 	add := func(rate int, name string, hold func(contract.T)) {
 		if ctx.Err() != nil {
 			return
@@ -132,10 +132,10 @@ func (s ProviderSpeech) open(ctx context.Context, c *configs.Config) (saidTo, er
 // refusesKey holds that a wrong key is told from other faults. A server on this
 // machine may want none.
 func refusesKey(ctx context.Context, t contract.T, c *configs.Config, said saidTo) {
-	if remote.OnThisMachine(addressOf(c)) {
+	if remote.OnThisMachine(addressOf(c, c.Speech.STT)) {
 		return
 	}
-	engine, err := openVendor(c, wrongKey, remote.Options{})
+	engine, err := openVendor(c, c.Speech.STT, wrongKey, remote.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

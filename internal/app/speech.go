@@ -1,20 +1,14 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 
-	"sidetone/configs"
 	"sidetone/dialog"
 	"sidetone/dialog/tts"
 	"sidetone/internal/models"
 	"sidetone/transcribe"
-	"sidetone/transcribe/deepgram"
-	"sidetone/transcribe/moonshine"
-	"sidetone/transcribe/openai"
-	"sidetone/transcribe/remote"
 	"sidetone/transcribe/spoken"
 	"sidetone/transcribe/vad"
 )
@@ -46,64 +40,6 @@ func (a *App) openSpeech(ctx context.Context, o Options) error {
 	}
 	a.speech.Voice = voice.Speaker
 	return nil
-}
-
-// understands returns why speech recognition can not do a language.
-func (a *App) understands(language string) error {
-	if a.speech.Engine == nil {
-		return nil
-	}
-	if _, err := a.speech.Engine.Open(transcribe.Options{Rate: 8000, Language: language}); err != nil {
-		return fmt.Errorf("language: %w", err)
-	}
-	return nil
-}
-
-// openRecognition opens voice activity detection and speech recognition.
-func (a *App) openRecognition() error {
-	dir := a.config.Speech.ModelsDir
-	detector, err := vad.Load(dir)
-	if err := a.missing("vad", err); err != nil {
-		return err
-	}
-	if detector != nil {
-		a.speech.Detectors = detector.NewDetector
-		a.onStop("vad", func(context.Context) error { return detector.Close() })
-	}
-	if a.config.Speech.STT == configs.STTNone {
-		return nil
-	}
-	engine := moonshine.New(moonshine.Options{Dir: dir, Metrics: moonshine.NewMetrics(a.registry)})
-	a.onStop("stt", func(context.Context) error { return engine.Close() })
-	if err := a.missing("stt", engine.Load()); err != nil {
-		return err
-	}
-	if engine.Loaded() {
-		a.speech.Answers = engine
-	}
-	if a.config.Speech.STT != configs.STTMoonshine {
-		a.speech.Engine, err = openVendor(a.config, "", remote.Options{Metrics: remote.NewMetrics(a.registry)})
-		return err
-	}
-	if engine.Loaded() {
-		a.speech.Engine = engine
-	}
-	return nil
-}
-
-// openVendor opens the configured recognition engine that is not built in, with
-// another key than the configured one if key is not empty. It does not connect.
-func openVendor(c *configs.Config, key string, o remote.Options) (transcribe.Engine, error) {
-	switch s := c.Speech; s.STT {
-	case configs.STTDeepgram:
-		return deepgram.New(deepgram.Options{URL: s.Deepgram.URL, Key: cmp.Or(key, s.Deepgram.APIKey.Reveal()), Model: s.Deepgram.Model,
-			Language: s.Deepgram.Language, Train: s.Deepgram.Train, Remote: o})
-	case configs.STTOpenAI:
-		return openai.New(openai.Options{API: openai.API(s.OpenAI.API), URL: s.OpenAI.URL, Key: cmp.Or(key, s.OpenAI.APIKey.Reveal()), Model: s.OpenAI.Model,
-			Language: s.OpenAI.Language, Remote: o})
-	default:
-		return nil, fmt.Errorf("app: speech.stt: %s is no engine elsewhere", s.STT)
-	}
 }
 
 // missing logs that an engine is left out, and returns what is no reason to go
