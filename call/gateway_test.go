@@ -49,6 +49,7 @@ type options struct {
 	replier   dialog.Replier
 	speaker   dialog.Speaker
 	engine    *engine
+	hears     transcribe.Engine // in the place of engine
 	ledger    *ledger
 	unready   bool // recordings can not begin
 	limit     time.Duration
@@ -180,6 +181,9 @@ func (g *gateway) serve(ctx context.Context, leg *twilio.Leg) {
 		Snippets: g.o.snippets}
 	if g.o.engine != nil {
 		persona.Engine = g.o.engine
+	}
+	if g.o.hears != nil {
+		persona.Engine = g.o.hears
 	}
 	c, err := call.New(call.Options{
 		Persona: persona, Colleague: g.o.colleague, Leg: line, Detector: detector, Ledger: g.ledger, Begin: g.begin, Destroy: g.destroy, Limit: g.o.limit, Watch: g.watch,

@@ -67,11 +67,11 @@ func (s *session) choose() (int, breaker.Pass, bool) {
 	return 0, breaker.Pass{}, false
 }
 
-// other reports whether another engine than the one with number i would be tried.
+// other reports whether there is another engine than the one with number i that is
+// more likely to answer. One that the call has lost is not.
 func (s *session) other(i int) bool {
-	now := time.Now()
 	for j, t := range s.tries {
-		if j != i && !t.out && !t.slow && !now.Before(t.again) && s.links[j].Breaker.Ready() {
+		if j != i && !t.out && !t.slow && t.failures == 0 && s.links[j].Breaker.Ready() {
 			return true
 		}
 	}
