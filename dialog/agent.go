@@ -49,6 +49,9 @@ type Agent struct {
 // Voice chooses how the agent sounds.
 type Voice struct {
 	Name string `yaml:"name"` // a name that the configured engine knows; empty for its default
+	// Pronounce is what is said for words that the voice says wrong. Transcripts keep
+	// them as they are written.
+	Pronounce map[string]string `yaml:"pronounce"`
 }
 
 // Snippets says of what there are clips beside the recording.

@@ -83,7 +83,7 @@ func TestShownDefaults(t *testing.T) {
 		}
 		shown = strings.Replace(shown, "\n  # "+key, "\n  "+key, 1)
 	}
-	for _, key := range []string{"voice:", "snippets:", "turn:", "silence:", "truth:", "filler:", "way_out:", "apology:", "farewell:", "  name:", "  min_silence:", "  max_silence:",
+	for _, key := range []string{"voice:", "snippets:", "turn:", "silence:", "truth:", "filler:", "way_out:", "apology:", "farewell:", "  name:", "  pronounce:", "  min_silence:", "  max_silence:",
 		"  digits_silence:", "  barge_in:", "  commit_after:", "  resume_after:", "  key_pause:", "  after:", "  reprompts:", "  goodbye:"} {
 		if !strings.Contains(shown, "\n# "+key) {
 			t.Errorf("interview.yaml does not show %s", key)
@@ -94,7 +94,7 @@ func TestShownDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if plain.Settings() != full.Settings() || plain.Voice != full.Voice || plain.Snippets != AnswerSnippets || full.Snippets != AnswerSnippets {
+	if plain.Settings() != full.Settings() || plain.Voice.Name != full.Voice.Name || len(full.Voice.Pronounce) > 0 || plain.Snippets != AnswerSnippets || full.Snippets != AnswerSnippets {
 		t.Errorf("shown defaults differ:\n%+v\n%+v", full.Settings(), plain.Settings())
 	}
 	if full.Notice.Overlays = nil; !reflect.DeepEqual(plain.Notice, full.Notice) {
@@ -175,6 +175,9 @@ func TestParseAgentFaults(t *testing.T) {
 		{"part file", change("text: This call is recorded.", "text: a, file: a.ogg"), "neither .mp3 nor .wav"},
 		{"part text", change("text: This call is recorded.", "file: a.mp3"), "notice.parts[0].text: a text is needed"},
 		{"wait", change("notice:", "notice:\n  wait: 1h"), "notice.wait: 1h0m0s is not between"},
+		{"pronounced nothing", "voice: {pronounce: {Sidetone: \" \"}}\n" + minimal, `voice.pronounce: "Sidetone": " " has neither a letter nor a digit`},
+		{"pronounced in lines", "voice: {pronounce: {Sidetone: \"side\\ntone\"}}\n" + minimal, `voice.pronounce: "Sidetone": "side\ntone" has spaces around it, control characters`},
+		{"pronounced for nothing", "voice: {pronounce: {\"+\": plus}}\n" + minimal, `voice.pronounce: "+": "+" has neither a letter nor a digit`},
 		{"silence", "silence: {after: 0s}\n" + minimal, "silence.after: 0s is not between"},
 		{"snippets", "snippets: all\n" + minimal, `snippets: "all" is none of`},
 		{"reprompts", "silence: {reprompts: -1}\n" + minimal, "silence.reprompts: -1"},

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // ScriptLanguages are the languages in which a script understands answers.
@@ -51,6 +53,7 @@ func (a *Agent) validate() error {
 			f.add(fmt.Sprintf("key_terms[%d]", i), "a text of at most %d bytes is needed", maxKeyTerm)
 		}
 	}
+	a.Voice.validate(&f)
 	a.Notice.validate(&f)
 	a.checkWords(&f)
 	for i, field := range a.Web.Ask {
@@ -87,6 +90,28 @@ func (a *Agent) validate() error {
 	}
 	slices.SortFunc(f, func(x, y error) int { return strings.Compare(x.Error(), y.Error()) })
 	return f.err()
+}
+
+// Bounds of what an agent's voice is told of pronunciation.
+const (
+	mostPronounced    = 500
+	longestPronounced = 200 // in characters
+)
+
+func (v *Voice) validate(f *faults) {
+	if len(v.Pronounce) > mostPronounced {
+		f.add("voice.pronounce", "%d words are more than %d", len(v.Pronounce), mostPronounced)
+	}
+	for written, said := range v.Pronounce {
+		for _, text := range []string{written, said} {
+			switch {
+			case !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }):
+				f.add("voice.pronounce", "%q: %q has neither a letter nor a digit", written, text)
+			case text != strings.TrimSpace(text), strings.ContainsFunc(text, unicode.IsControl), !utf8.ValidString(text), utf8.RuneCountInString(text) > longestPronounced:
+				f.add("voice.pronounce", "%q: %q has spaces around it, control characters, or more than %d characters", written, text, longestPronounced)
+			}
+		}
+	}
 }
 
 func (t *Turn) validate(f *faults) {

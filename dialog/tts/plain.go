@@ -1,24 +1,31 @@
 package tts
 
 import (
+	"html"
 	"regexp"
 	"strings"
 	"unicode"
 )
 
 var (
-	link     = regexp.MustCompile(`!?\[([^\[\]]*)\]\([^()\s]*\)`)
-	tag      = regexp.MustCompile(`</?[A-Za-z][^<>]*>`)
-	lineMark = regexp.MustCompile(`(?m)^[ \t]*(?:#{1,6}|[-*+>•]|` + "```" + `\w*)(?:[ \t]+|$)`)
-	emphasis = regexp.MustCompile(`\*+|~~+|` + "`+" + `|(^|\W)_+|_+(\W|$)`)
+	link      = regexp.MustCompile(`!?\[([^\[\]]*)\]\([^()\s]*\)`)
+	tableRule = regexp.MustCompile(`(?m)^[ \t]*\|?[ \t]*:?-{3,}:?[ \t]*(?:\|[ \t:-]*)*$`)
+	tableEdge = regexp.MustCompile(`(?m)^[ \t]*\|[ \t]*|[ \t]*\|[ \t]*$`)
+	tableCell = regexp.MustCompile(`[ \t]+\|[ \t]+`)
+	tag       = regexp.MustCompile(`</?[A-Za-z][^<>]*>`)
+	lineMark  = regexp.MustCompile(`(?m)^[ \t]*(?:#{1,6}|[-*+>•]|` + "```" + `\w*)(?:[ \t]+|$)`)
+	emphasis  = regexp.MustCompile(`\*+|~~+|` + "`+" + `|(^|\W)_+|_+(\W|$)`)
 )
 
 // Plain returns text without Markdown, tags, emoji and invisible characters,
 // its white space collapsed: what a person would read out.
 func Plain(text string) string {
 	text = strings.ToValidUTF8(text, "")
+	text = tableRule.ReplaceAllString(text, "")
+	text = tableEdge.ReplaceAllString(text, "")
+	text = tableCell.ReplaceAllString(text, ", ")
 	text = link.ReplaceAllString(text, "$1")
-	text = tag.ReplaceAllString(text, " ")
+	text = html.UnescapeString(tag.ReplaceAllString(text, " "))
 	text = lineMark.ReplaceAllString(text, "")
 	text = emphasis.ReplaceAllString(text, "$1$2")
 	text = strings.Map(func(r rune) rune {

@@ -2,7 +2,6 @@ package tts
 
 import (
 	"strings"
-	"time"
 	"unicode"
 )
 
@@ -33,40 +32,15 @@ var marks = map[rune]string{
 	'=': "equals", '&': "and", '%': "percent", ':': "colon", '#': "hash", '~': "tilde",
 }
 
-// sayDate says an ISO date the American way.
-func sayDate(m []string) string {
-	day, err := time.Parse(time.DateOnly, m[0])
-	if err != nil {
-		return m[0] // such as 30 February: say what stands there
-	}
-	return day.Month().String() + " " + ordinal(m[3]) + ", " + year(m[1])
-}
-
-// sayTime says hour, minute and half of the day; the last two may be empty.
-func sayTime(m []string) string {
-	hour, minute, half := cardinal(m[1]), m[2], strings.ToUpper(m[3])
-	switch {
-	case minute == "" || minute == "00":
-		minute = ""
-		if half == "" {
-			minute = " o'clock"
-		}
-	case minute[0] == '0':
-		minute = " oh " + cardinal(minute)
-	default:
-		minute = " " + cardinal(minute)
-	}
-	if half != "" {
-		half = " " + half + " M "
-	}
-	return hour + minute + half
-}
-
 var currencies = map[string]struct{ one, many, cent, cents string }{
 	"$": {"dollar", "dollars", "cent", "cents"},
 	"€": {"euro", "euros", "cent", "cents"},
 	"£": {"pound", "pounds", "penny", "pence"},
+	"¥": {"yen", "yen", "sen", "sen"},
 }
+
+// currencySigns are those of the codes that stand for a currency.
+var currencySigns = map[string]string{"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 
 var scales = map[string]string{
 	"thousand": "thousand", "million": "million", "billion": "billion",
@@ -121,6 +95,9 @@ func sayPhone(m []string) string {
 	groups := strings.FieldsFunc(m[0], func(r rune) bool { return !unicode.IsDigit(r) })
 	for i, g := range groups {
 		groups[i] = spell(g)
+		if len(g) == 3 && g[0] != '0' && strings.HasSuffix(g, "00") {
+			groups[i] = cardinal(g) // "one eight hundred"
+		}
 	}
 	plus := ""
 	if m[0][0] == '+' {
@@ -154,11 +131,32 @@ func sayCode(m []string) string {
 	return strings.Join(parts, ", ")
 }
 
-// sayNumber says what is left: years, amounts, decimals, version numbers, and
-// digit by digit what is no amount because it begins with zero or is long.
+// spellGroups says groups of letters and digits one by one, as of an IBAN.
+func spellGroups(s string) string {
+	groups := strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '-' })
+	for i, g := range groups {
+		groups[i] = spell(g)
+	}
+	return strings.Join(groups, ", ")
+}
+
+// sayNumber says what is left: years, amounts, decimals, version numbers, lists
+// without spaces, and digit by digit what is no amount because it begins with zero
+// or is long and not round.
 func sayNumber(m []string) string {
-	digits := strings.ReplaceAll(m[1], ",", "")
-	grouped := digits != m[1]
+	parts := strings.Split(m[1], ",")
+	grouped := len(parts) > 1 && len(parts[0]) <= 3
+	for _, p := range parts[1:] {
+		grouped = grouped && len(p) == 3
+	}
+	if len(parts) > 1 && !grouped {
+		for i, p := range parts[:len(parts)-1] {
+			parts[i] = strings.TrimSpace(sayNumber([]string{p, p, ""}))
+		}
+		last := parts[len(parts)-1]
+		return " " + strings.Join(parts[:len(parts)-1], ", ") + "," + sayNumber([]string{last, last, m[2]})
+	}
+	digits := strings.Join(parts, "")
 	var said string
 	switch fractions := strings.Split(m[2], "."); {
 	case len(fractions) == 2:
@@ -170,7 +168,7 @@ func sayNumber(m []string) string {
 		}
 	case grouped:
 		said = cardinal(digits)
-	case len(digits) > 4 || len(digits) > 1 && digits[0] == '0':
+	case len(digits) > 1 && digits[0] == '0', len(digits) > 4 && !strings.HasSuffix(digits, "00"), len(digits) > 9:
 		said = spell(digits)
 	case len(digits) == 4:
 		said = year(digits)

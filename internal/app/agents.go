@@ -76,7 +76,7 @@ func (a *App) prepare(ctx context.Context, file *dialog.Agent, library *consent.
 		return nil, err
 	}
 	ready := &agent{Agent: file, engine: engine, voice: voice, matcher: a.matcher(file.Language)}
-	err = a.spokenBy(ctx, name, voice, func(r consent.Renderer) (err error) {
+	err = a.spokenBy(ctx, file, name, voice, func(r consent.Renderer) (err error) {
 		ready.messages, err = prepareMessages(ctx, library, file, r)
 		return err
 	})
@@ -128,7 +128,7 @@ func (a *App) openLanguages(ctx context.Context, library *consent.Library) error
 				return err
 			}
 			var m consent.Message
-			err = a.spokenBy(ctx, voice, speaker, func(r consent.Renderer) (err error) {
+			err = a.spokenBy(ctx, other.Agent, voice, speaker, func(r consent.Renderer) (err error) {
 				m, err = library.Prepare(ctx, other.Language, sources, nil, r)
 				return err
 			})

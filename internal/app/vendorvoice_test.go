@@ -56,7 +56,7 @@ func notice(t *testing.T, a *App, library *consent.Library, file *dialog.Agent) 
 		t.Fatal(err)
 	}
 	var m consent.Message
-	err = a.spokenBy(t.Context(), name, speaker, func(r consent.Renderer) (err error) {
+	err = a.spokenBy(t.Context(), file, name, speaker, func(r consent.Renderer) (err error) {
 		m, err = library.Prepare(t.Context(), "en", []consent.PartSource{{Kind: consent.PartAI, Text: "Alpha bravo charlie."}, {Kind: consent.PartWho, Text: "Delta."}}, nil, r)
 		return err
 	})
@@ -94,6 +94,15 @@ func TestVendorSpeaks(t *testing.T) {
 	}
 	if logged.Len() > 0 {
 		t.Errorf("logged %s", logged)
+	}
+	respelled := &dialog.Agent{Language: "en-US"}
+	respelled.Voice.Pronounce = map[string]string{"Charlie": "echo", "5": "golf"}
+	if heard, _ := notice(t, a, consent.NewLibrary(dir), respelled); heard != "alpha bravo charlie delta" {
+		t.Errorf("what is written otherwise is respelled: %q", heard)
+	}
+	respelled.Voice.Pronounce = map[string]string{"charlie": "echo"}
+	if heard, _ := notice(t, a, consent.NewLibrary(dir), respelled); heard != "alpha bravo echo delta" {
+		t.Errorf("an agent with a dictionary says %q", heard)
 	}
 	built := &dialog.Agent{}
 	built.Voice.Name = "rms"
@@ -136,7 +145,7 @@ func TestVendorIsAwayAndNothingElse(t *testing.T) {
 	fake.Faults = sim.SynthesiserFaults{Status: 500}
 	a, _ := vendored(t, fake)
 	a.config.Speech.ModelsDir = t.TempDir()
-	err := a.spokenBy(t.Context(), "v", a.speech.Voice, func(r consent.Renderer) error {
+	err := a.spokenBy(t.Context(), &dialog.Agent{}, "v", a.speech.Voice, func(r consent.Renderer) error {
 		_, err := r.Speak(context.Background(), "Alpha.")
 		return err
 	})

@@ -8,6 +8,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"sidetone/configs"
@@ -160,20 +161,36 @@ func (a *App) voiceOf(ctx context.Context, file *dialog.Agent) (string, dialog.S
 	if a.speech.Voice == nil {
 		return "", nil, fmt.Errorf("%w: there is no voice; run `make models`", errCannotAnswer)
 	}
+	reading := readingOf(a.config, file)
 	if a.ttsMetrics == nil { // the voice is not one of ours
-		return a.defaultVoice(), a.speech.Voice, nil
+		return reading.Named(a.defaultVoice()), reading.By(a.speech.Voice), nil
 	}
 	v, err := a.openVoice(ctx, cmp.Or(file.Voice.Name, a.defaultVoice()))
 	if err != nil {
 		return "", nil, fmt.Errorf("voice.name: %w", err)
 	}
-	return v.name, v.Speaker, nil
+	return reading.Named(v.name), reading.By(v.Speaker), nil
+}
+
+// readingOf is how an agent's words are read out. The built-in voices put numbers in
+// words themselves. Vendors' do so each in its own way, the quickest models badly or
+// not at all, so that it is done for them, in English; other languages are theirs.
+func readingOf(c *configs.Config, file *dialog.Agent) tts.Reading {
+	r := tts.Reading{Pronounce: file.Voice.Pronounce}
+	if voiceURL(c, file.Voice.Name) == "" {
+		return r
+	}
+	r.WriteOut = tts.Plain
+	if language, _, _ := strings.Cut(file.Language, "-"); language == "en" {
+		r.WriteOut = tts.WriteOut
+	}
+	return r
 }
 
 // spokenBy prepares messages with a voice; with a built-in one where the voice is
 // elsewhere and fails, so that a gateway starts without its vendor. The vendor is
 // then asked no more until the next start.
-func (a *App) spokenBy(ctx context.Context, name string, speaker dialog.Speaker, prepare func(consent.Renderer) error) error {
+func (a *App) spokenBy(ctx context.Context, file *dialog.Agent, name string, speaker dialog.Speaker, prepare func(consent.Renderer) error) error {
 	err := prepare(consent.Renderer{Voice: name, Speak: a.renders(speaker)})
 	var failed *tts.Failure
 	if !errors.As(err, &failed) {
@@ -183,7 +200,8 @@ func (a *App) spokenBy(ctx context.Context, name string, speaker dialog.Speaker,
 	if missing != nil {
 		return fmt.Errorf("%w: its voice, %w, and there is no built-in one: %w", errCannotAnswer, failed, missing)
 	}
-	return prepare(consent.Renderer{Voice: spare.name, Speak: render(spare)})
+	reading := tts.Reading{Pronounce: file.Voice.Pronounce}
+	return prepare(consent.Renderer{Voice: reading.Named(spare.name), Speak: render(reading.By(spare))})
 }
 
 // renders is render, for as long as the vendors of voices work.
