@@ -161,6 +161,9 @@ func (c *Call) ownVoice(state vad.State) bool {
 	return true
 }
 
+// hints are what an engine makes of a turn, for the turn machine.
+var hints = map[transcribe.Hint]dialog.Hint{transcribe.MayEnd: dialog.MayEnd, transcribe.GoesOn: dialog.GoesOn, transcribe.Ended: dialog.Ended}
+
 // understand takes what speech recognition made of the caller's words.
 func (c *Call) understand(e transcribe.Event) {
 	now := time.Now()
@@ -189,7 +192,7 @@ func (c *Call) understand(e transcribe.Event) {
 	}
 	if c.talking() {
 		c.showHearing(said, final)
-		c.turnTo(dialog.Words{At: at, Said: said, Final: final, Lost: e.Lost, Confidence: e.Confidence})
+		c.turnTo(dialog.Words{At: at, Said: said, Final: final, Lost: e.Lost, Confidence: e.Confidence, Hint: hints[e.Hint]})
 	}
 }
 

@@ -114,7 +114,7 @@ func TestLateFramesAreHeard(t *testing.T) {
 		if len(doze.made) > 0 {
 			t.Errorf("what the caller said was taken for silence up to %v", doze.made[0].Duration())
 		}
-		if got := texts(g.recording().turns); !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "caller: heard 1") }) {
+		if got := texts(g.recording().turns); !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "caller: heard 2") }) {
 			t.Errorf("the transcript is %q, want one turn of what the caller said", got)
 		}
 	})

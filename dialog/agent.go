@@ -89,6 +89,7 @@ type Web struct {
 
 // Turn is the turn-taking of an agent.
 type Turn struct {
+	ShortSilence  time.Duration `yaml:"short_silence"`
 	MinSilence    time.Duration `yaml:"min_silence"`
 	MaxSilence    time.Duration `yaml:"max_silence"`
 	DigitsSilence time.Duration `yaml:"digits_silence"`
@@ -128,6 +129,7 @@ type Goal struct {
 // Settings returns the machine's settings for this agent.
 func (a *Agent) Settings() Settings {
 	s := DefaultSettings(a.Language)
+	s.EndOfTurn.Short = a.Turn.ShortSilence
 	s.EndOfTurn.Min = a.Turn.MinSilence
 	s.EndOfTurn.Max = a.Turn.MaxSilence
 	s.EndOfTurn.Digits = a.Turn.DigitsSilence
@@ -155,7 +157,7 @@ func defaultAgent() Agent {
 		Web:      Web{Unrecorded: true},
 		Snippets: AnswerSnippets,
 		Turn: Turn{
-			MinSilence: s.EndOfTurn.Min, MaxSilence: s.EndOfTurn.Max, DigitsSilence: s.EndOfTurn.Digits,
+			ShortSilence: s.EndOfTurn.Short, MinSilence: s.EndOfTurn.Min, MaxSilence: s.EndOfTurn.Max, DigitsSilence: s.EndOfTurn.Digits,
 			BargeIn: s.BargeIn, CommitAfter: s.Commit, ResumeAfter: s.Resume, KeyPause: s.KeyPause,
 		},
 		Silence:  Silence{After: s.SilenceAfter, Reprompts: s.Reprompts, Goodbye: s.Goodbye},

@@ -24,6 +24,7 @@ type (
 		Final      bool
 		Lost       bool // a final without words
 		Confidence float64
+		Hint       Hint // of the engine, with words that are not final
 	}
 	// Key: the caller pressed a key.
 	Key struct {

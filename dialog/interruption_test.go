@@ -90,15 +90,15 @@ func TestInterruption(t *testing.T) {
 			1800 partial Mhm, yeah
 			2400 quiet
 			2750 pass
-			2900 final Mhm, yeah.
+			3200 final<2400 Mhm, yeah.
 			4000 played 3 1000/1000!
 			10900 pass
 			11000 pass
 		`, speakingTrace + `
 			1500 hold
 			2750 resume
-			2860 finalize
-			2900 caller Mhm, yeah.
+			3160 finalize
+			3200 caller Mhm, yeah.
 			4000 agent 1 [0-4000] One two. Three four. Five six seven eight.
 			11000 ask 2 silent 1 | A: One two. Three four. Five six seven eight.
 		`},
@@ -246,7 +246,7 @@ func TestInterruption(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			r := newRig(t, DefaultSettings("en"))
+			r := newRig(t, plain())
 			r.run(test.script)
 			r.check(test.want)
 		})
@@ -375,7 +375,7 @@ func TestGoingOn(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			r := newRig(t, DefaultSettings("en"))
+			r := newRig(t, plain())
 			r.run(test.script)
 			r.check(test.want)
 		})
@@ -385,7 +385,7 @@ func TestGoingOn(t *testing.T) {
 // TestNoBargeIn checks an agent that may not be interrupted: what the caller
 // says meanwhile is answered after it.
 func TestNoBargeIn(t *testing.T) {
-	s := DefaultSettings("en")
+	s := plain()
 	s.BargeIn = false
 	r := newRig(t, s)
 	r.run(speaking + `
@@ -478,7 +478,7 @@ func TestKeys(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			r := newRig(t, DefaultSettings("en"))
+			r := newRig(t, plain())
 			r.run(test.script)
 			r.check(test.want)
 		})
@@ -488,7 +488,7 @@ func TestKeys(t *testing.T) {
 // TestExpecting checks that digits are known to be asked for as soon as the
 // question is on its way: keys pressed into it are digits, too.
 func TestExpecting(t *testing.T) {
-	r := newRig(t, DefaultSettings("en"))
+	r := newRig(t, plain())
 	r.run(`
 		0 open
 		0 part Your number?

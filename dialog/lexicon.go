@@ -9,7 +9,15 @@ import (
 // lexicon is what the machine knows of a language.
 type lexicon struct {
 	listening []string // phrases that say no more than that somebody listens
-	open      []string // words that no sentence ends with
+
+	open       []string // words that no sentence ends with
+	wanting    []string // those that few end with: verbs that want an object
+	announcing []string // those after which one is told something
+	openers    []string // what is said before the matter itself
+	adverbs    string   // how many of them end
+	answers    []string // words that a whole answer may begin with
+	digits     []string // from zero to nine
+	numbers    []string // other numbers of one word
 }
 
 // lexicons are by the first part of a language tag. A language that is not
@@ -25,19 +33,48 @@ var lexicons = map[string]lexicon{
 			"and", "or", "but", "so", "because", "if", "that", "which", "who", "when", "while", "um", "uh", "er", "erm", "like", "well",
 			"the", "a", "an", "my", "your", "his", "her", "our", "their", "of", "to", "for", "with", "from", "in", "on", "at", "by", "than",
 			"is", "are", "was", "were", "i", "i'm", "it's", "i'd", "i'll", "i've", "would", "could", "should", "can", "very",
+			"this", "these", "be", "been", "am", "has", "had", "will", "might", "must", "may", "into", "about", "between", "during",
+			"less", "more", "rather", "quite", "until", "unless", "whether", "where", "as", "its", "we", "he", "she", "they", "we're", "you're", "he's", "she's", "they're",
+			"called", "named", "following", "every", "each", "hmm", "mmm", "dot",
+		},
+		wanting: []string{
+			"want", "need", "have", "get", "give", "take", "make", "put", "bring", "send", "buy", "find", "tell", "ask", "show", "use", "keep", "let",
+			"enter", "press", "dial", "reach", "meet", "accept", "locate", "receive", "include", "require", "prefer", "expect", "mean", "lasts", "contains",
+			"not", "cannot", "don't", "doesn't", "didn't", "isn't", "wasn't", "won't", "just", "only", "also", "even", "maybe", "then",
+		},
+		announcing: []string{"number", "name", "address", "code", "extension", "date", "email", "e-mail"},
+		openers: []string{
+			"hello", "hi", "hey", "hello there", "good morning", "good afternoon", "good evening", "sorry", "i'm sorry", "i am sorry", "excuse me",
+			"thank you", "thanks", "okay", "ok", "all right", "alright", "right", "listen", "look", "you know", "let me see", "let's see", "one moment",
+		},
+		adverbs: "ly",
+		answers: []string{
+			"yes", "yeah", "yep", "yup", "no", "nope", "sure", "correct", "right", "wrong", "okay", "ok", "neither", "both", "either", "none",
+			"first", "second", "third", "fourth", "fifth", "last",
+		},
+		digits: []string{"zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"},
+		numbers: []string{
+			"ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+			"twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred", "thousand", "double", "triple",
 		},
 	},
 	"de": {
 		listening: []string{"ja", "jo", "genau", "gut", "klar", "stimmt", "richtig", "verstehe", "ach so", "alles klar", "super", "danke"},
-		open:      []string{"und", "oder", "aber", "weil", "dass", "wenn", "äh", "ähm", "der", "die", "das", "ein", "eine", "mein", "meine", "mit", "von", "zu", "ich", "also"},
+		open:      []string{"und", "oder", "aber", "weil", "dass", "wenn", "äh", "ähm", "der", "die", "das", "ein", "eine", "mein", "meine", "mit", "von", "zu", "ich", "also", "ist", "sind", "dem", "den", "einen", "einem", "einer", "für", "bei", "auf", "in", "punkt"},
+		answers:   []string{"ja", "nein", "genau", "richtig", "falsch", "stimmt", "erste", "zweite", "dritte", "letzte"},
+		digits:    []string{"null", "eins", "zwei", "zwo", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun"},
 	},
 	"es": {
 		listening: []string{"sí", "si", "ya", "claro", "vale", "bueno", "bien", "de acuerdo", "entiendo", "perfecto", "gracias"},
-		open:      []string{"y", "o", "pero", "porque", "que", "si", "eh", "este", "el", "la", "los", "las", "un", "una", "mi", "con", "de", "para", "por", "yo"},
+		open:      []string{"y", "o", "pero", "porque", "que", "si", "eh", "este", "el", "la", "los", "las", "un", "una", "mi", "con", "de", "para", "por", "yo", "es", "del", "al", "en", "punto"},
+		answers:   []string{"sí", "si", "no", "correcto", "claro", "primero", "segundo", "tercero", "último"},
+		digits:    []string{"cero", "uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve"},
 	},
 	"fr": {
 		listening: []string{"oui", "ouais", "d'accord", "bien", "voilà", "bon", "très bien", "je vois", "parfait", "merci", "exactement"},
-		open:      []string{"et", "ou", "mais", "parce", "que", "qui", "si", "euh", "le", "la", "les", "un", "une", "mon", "ma", "avec", "de", "pour", "je", "donc"},
+		open:      []string{"et", "ou", "mais", "parce", "que", "qui", "si", "euh", "le", "la", "les", "un", "une", "mon", "ma", "avec", "de", "pour", "je", "donc", "est", "du", "des", "au", "aux", "en", "dans", "sur", "point"},
+		answers:   []string{"oui", "ouais", "non", "exact", "correct", "premier", "deuxième", "troisième", "dernier"},
+		digits:    []string{"zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf"},
 	},
 }
 
@@ -77,10 +114,4 @@ func (l lexicon) backChannel(text string) bool {
 		}
 	}
 	return true
-}
-
-// goesOn reports whether a text ends in a word that no sentence ends with.
-func (l lexicon) goesOn(text string) bool {
-	words := wordsOf(text)
-	return len(words) > 0 && slices.Contains(l.open, words[len(words)-1])
 }

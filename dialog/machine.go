@@ -25,6 +25,7 @@ const (
 type Machine struct {
 	set     Settings
 	lexicon lexicon
+	ending  Ending
 	phase   phase
 	now     media.Tick
 	out     []Action
@@ -56,10 +57,14 @@ type Machine struct {
 
 // NewMachine returns a machine that waits for Opened.
 func NewMachine(s Settings) *Machine {
-	return &Machine{
-		set: s, lexicon: lexiconOf(s.Language), clip: s.FirstClip,
+	m := &Machine{
+		set: s, lexicon: lexiconOf(s.Language), ending: s.Ending, clip: s.FirstClip,
 		ear: ear{deaf: -1}, quiet: quiet{wait: media.TicksIn(s.SilenceAfter)},
 	}
+	if m.ending == nil {
+		m.ending = m.lexicon
+	}
+	return m
 }
 
 // Follow has the turns and sentences of a machine that has not begun go on with

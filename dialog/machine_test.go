@@ -52,9 +52,9 @@ func TestMachine(t *testing.T) {
 			2000 speech
 			2300 partial I would like to
 			2400 quiet
-			3599 pass
-			3600 pass
-		`, greetedTrace + `3600 finalize`},
+			4399 pass
+			4400 pass
+		`, greetedTrace + `4400 finalize`},
 		{"more patience with digits", `
 			0 open
 			0 part Your number?
@@ -306,7 +306,7 @@ func TestMachine(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			r := newRig(t, DefaultSettings("en"))
+			r := newRig(t, plain())
 			r.run(test.script)
 			r.check(test.want)
 		})
@@ -315,7 +315,7 @@ func TestMachine(t *testing.T) {
 
 // TestFirstClip checks that the announcement's clips are left alone.
 func TestFirstClip(t *testing.T) {
-	s := DefaultSettings("en")
+	s := plain()
 	s.FirstClip = 6
 	r := newRig(t, s)
 	r.run(`
@@ -332,7 +332,7 @@ func TestFirstClip(t *testing.T) {
 
 // TestStages checks the stages of a turn and of a false interruption.
 func TestStages(t *testing.T) {
-	r := newRig(t, DefaultSettings("en"))
+	r := newRig(t, plain())
 	r.observed = true
 	r.run(greeted + `
 		2000 speech

@@ -172,7 +172,7 @@ func TestPause(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			r := newRig(t, DefaultSettings("en"))
+			r := newRig(t, plain())
 			r.run(test.script)
 			r.check(test.want)
 		})
@@ -181,7 +181,7 @@ func TestPause(t *testing.T) {
 
 // A key that is meant for a pause must not be taken for anything else.
 func TestPauseExpectsDigits(t *testing.T) {
-	r := newRig(t, DefaultSettings("en"))
+	r := newRig(t, plain())
 	r.run(`
 		0 open
 		0 pauses
@@ -238,7 +238,7 @@ func TestMinor(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			r := newRig(t, DefaultSettings("en"))
+			r := newRig(t, plain())
 			r.run(test.script)
 			r.check(test.want)
 		})

@@ -328,7 +328,7 @@ func (w *world) do(op, arg byte) {
 			w.step(SpeechEnded{At: w.now, To: max(0, w.now-media.Tick(arg)*48)})
 		}
 	case 5:
-		w.step(Words{At: w.now, Said: heard()})
+		w.step(Words{At: w.now, Said: heard(), Hint: Hint(arg / 8 % 4)})
 	case 6:
 		w.final(arg)
 	case 7:

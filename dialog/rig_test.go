@@ -3,6 +3,7 @@ package dialog
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,6 +33,7 @@ import (
 //	990 quiet                the caller fell silent
 //	995 partial TEXT | final [TEXT]
 //	995 lost                 the final of a turn that nobody heard
+//	995 mayend TEXT | goeson TEXT | ended TEXT: a partial with a hint
 //	995 final<900 TEXT       words that were said by 900
 //	999 key 5
 //	999 typed TEXT | stirred
@@ -47,6 +49,28 @@ type rig struct {
 	offset   map[media.ClipID]int
 	observed bool // write stages down, too
 	trace    []string
+}
+
+// plain are settings whose patience can be told in the head: 450 ms after words, and
+// 2 s after those that no sentence ends with.
+func plain() Settings {
+	s := DefaultSettings("en")
+	s.EndOfTurn.Min, s.Ending = 450*time.Millisecond, openWords{}
+	return s
+}
+
+// openWords is an Ending that knows no more than words that no sentence ends with.
+type openWords struct{}
+
+func (openWords) Over(said string, expect Expect) float64 {
+	words := wordsOf(said)
+	switch {
+	case len(words) > 0 && slices.Contains(lexicons["en"].open, words[len(words)-1]):
+		return 0
+	case expect == ExpectDigits:
+		return even
+	}
+	return sure
 }
 
 func newRig(t *testing.T, s Settings) *rig {
@@ -105,6 +129,8 @@ func (r *rig) event(name, rest string) Event {
 		return Words{At: at, Said: r.mint(rest), Final: name == "final", Confidence: 0.9}
 	case "lost":
 		return Words{At: at, Final: true, Lost: true}
+	case "mayend", "goeson", "ended":
+		return Words{At: at, Said: r.mint(rest), Hint: map[string]Hint{"mayend": MayEnd, "goeson": GoesOn, "ended": Ended}[name]}
 	case "key":
 		return Key{At: at, Said: r.mint(rest), Digit: rest[0]}
 	case "typed":
@@ -132,7 +158,7 @@ func (r *rig) event(name, rest string) Event {
 	case "answer":
 		return Replied{At: at, Turn: r.turn, Part: Part{Answer: &Answer{Key: rest}}}
 	case "expect":
-		return Replied{At: at, Turn: r.turn, Part: Part{Expect: map[string]Expect{"digits": ExpectDigits, "key": ExpectKey}[rest]}}
+		return Replied{At: at, Turn: r.turn, Part: Part{Expect: map[string]Expect{"digits": ExpectDigits, "key": ExpectKey, "number": ExpectNumber}[rest]}}
 	case "bye":
 		return Replied{At: at, Turn: r.turn, Part: Part{End: true, Transfer: rest}}
 	case "done":

@@ -16,6 +16,7 @@ type Settings struct {
 	FirstClip media.ClipID
 
 	EndOfTurn EndOfTurn
+	Ending    Ending // tells from words whether a turn is over; nil for the built-in one
 
 	BargeIn bool          // the caller may interrupt
 	Commit  time.Duration // speech in a hold that makes it an interruption
@@ -38,9 +39,10 @@ type Settings struct {
 
 // EndOfTurn is the silence that ends a caller's turn.
 type EndOfTurn struct {
+	Short   time.Duration // after a whole answer to a question for one word, such as "no", or where the engine says so
 	Min     time.Duration // after words that may be a whole sentence
-	Max     time.Duration // after words that go on, such as "and" or "my"
-	Digits  time.Duration // where digits, spelling or an address is expected
+	Max     time.Duration // after words that go on, such as "and" or "my"; after those that may, something in between
+	Digits  time.Duration // at least, where digits, spelling or an address is expected that is not whole
 	Longest time.Duration // of speech without a pause: its words are taken, and the turn goes on
 }
 
@@ -51,7 +53,7 @@ func DefaultSettings(language string) Settings {
 		Language:  language,
 		FirstClip: 1,
 		EndOfTurn: EndOfTurn{
-			Min: 450 * time.Millisecond, Max: 1200 * time.Millisecond,
+			Short: 300 * time.Millisecond, Min: 550 * time.Millisecond, Max: 2 * time.Second,
 			Digits: 1200 * time.Millisecond, Longest: 25 * time.Second,
 		},
 		BargeIn:      true,

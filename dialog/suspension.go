@@ -96,7 +96,8 @@ func (m *Machine) dismiss() {
 		e.unwanted, e.dismissed = e.unwanted+1, m.now
 		m.act(Finalize{At: m.now})
 	}
-	e.open, e.since, e.partial = e.speaking, m.now, ""
+	e.open, e.since = e.speaking, m.now
+	e.forget()
 	e.finalizing, e.overtaken = false, false
 }
 

@@ -235,7 +235,7 @@ func TestSuspension(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			r := newRig(t, DefaultSettings("en"))
+			r := newRig(t, plain())
 			r.run(test.script)
 			r.check(test.want)
 		})
@@ -399,7 +399,7 @@ func TestVoidTurns(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			r := newRig(t, DefaultSettings("en"))
+			r := newRig(t, plain())
 			r.run(test.script)
 			r.check(test.want)
 		})

@@ -216,7 +216,7 @@ func TestTruth(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			r := newRig(t, DefaultSettings("en"))
+			r := newRig(t, plain())
 			r.run(test.script)
 			r.check(test.want)
 		})
@@ -225,7 +225,7 @@ func TestTruth(t *testing.T) {
 
 // Who asks into the goodbye to a silent caller is there after all.
 func TestTruthOverGoodbye(t *testing.T) {
-	s := DefaultSettings("en")
+	s := plain()
 	s.Reprompts, s.Goodbye = 0, "Goodbye then."
 	r := newRig(t, s)
 	r.run(greeted + `

@@ -17,6 +17,9 @@ type ear struct {
 	open       bool       // there was speech since the last Finalize
 	since      media.Tick // open: its begin
 	partial    string
+	known      media.Tick // up to where partial has the words
+	over       float64    // the probability that nothing follows it
+	hint       Hint       // of the engine, about the newest speech
 	finalizing bool       // a final is on its way
 	finalized  media.Tick // when it was asked for
 	length     media.Tick // of the speech that it is of
@@ -34,6 +37,7 @@ func (e *ear) busy() bool { return e.speaking || e.open || e.finalizing }
 func (m *Machine) speechStarted(e SpeechStarted) {
 	m.ear.hear(e.From)
 	m.ear.speaking, m.ear.began, m.ear.from = true, m.now, e.From
+	m.ear.hint = NoHint
 }
 
 func (m *Machine) speechEnded(e SpeechEnded) {
@@ -45,8 +49,14 @@ func (m *Machine) speechEnded(e SpeechEnded) {
 // was opened, and then only its end is seen.
 func (e *ear) hear(from media.Tick) {
 	if !e.open {
-		e.open, e.since, e.partial = true, from, ""
+		e.open, e.since = true, from
+		e.forget()
 	}
+}
+
+// forget forgets what is known of the words of the open turn.
+func (e *ear) forget() {
+	e.partial, e.known, e.over, e.hint = "", 0, sure, NoHint
 }
 
 // answered takes the final of a turn. Speech that it was taken out of is still
@@ -54,17 +64,6 @@ func (e *ear) hear(from media.Tick) {
 func (e *ear) answered() {
 	e.overtaken = e.overtaken && e.open && e.since == e.finalized
 	e.finalizing = false
-}
-
-// patience is the silence that ends the caller's turn.
-func (m *Machine) patience() media.Tick {
-	switch {
-	case m.Expecting() == ExpectDigits:
-		return media.TicksIn(m.set.EndOfTurn.Digits)
-	case m.lexicon.goesOn(m.ear.partial):
-		return media.TicksIn(m.set.EndOfTurn.Max)
-	}
-	return media.TicksIn(m.set.EndOfTurn.Min)
 }
 
 // finalize ends the caller's turn when the silence has lasted long enough. It
@@ -91,7 +90,8 @@ func (m *Machine) finalize() {
 // takeWords asks for the final words of the open turn.
 func (m *Machine) takeWords() {
 	e := &m.ear
-	e.open, e.since, e.partial = e.speaking, m.now, ""
+	e.open, e.since = e.speaking, m.now
+	e.forget()
 	e.finalizing, e.finalized = true, m.now
 	m.act(Finalize{At: m.now})
 }
@@ -111,12 +111,23 @@ func (m *Machine) final(said consent.Heard) bool {
 	return true
 }
 
+// partial takes the words of the open turn so far. A hint counts until there is
+// another one, or more speech.
+func (m *Machine) partial(e Words) {
+	m.ear.partial = e.Said.String()
+	_, m.ear.known = e.Said.Span()
+	if e.Hint != NoHint {
+		m.ear.hint = e.Hint
+	}
+	m.ear.over = m.ending.Over(m.soFar(), m.Expecting())
+}
+
 // words takes what recognition made of the caller's turn.
 func (m *Machine) words(e Words) {
 	if !e.Final {
 		// Until the final has come, partials are of the turn that it ends.
 		if !m.ear.finalizing && !m.ear.void(e.Said, m.now) {
-			m.ear.partial = e.Said.String()
+			m.partial(e)
 		}
 		return
 	}

@@ -44,7 +44,7 @@ func TestTyped(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			r := newRig(t, DefaultSettings("en"))
+			r := newRig(t, plain())
 			r.run(test.script)
 			r.check(test.want)
 		})
@@ -53,7 +53,7 @@ func TestTyped(t *testing.T) {
 
 // A caller who writes is not asked whether they are still there.
 func TestStirredIsNotSilent(t *testing.T) {
-	s := DefaultSettings("en")
+	s := plain()
 	s.SilenceAfter = 2e9
 	r := newRig(t, s)
 	r.run(greeted + `
@@ -66,7 +66,7 @@ func TestStirredIsNotSilent(t *testing.T) {
 }
 
 func TestProgress(t *testing.T) {
-	r := newRig(t, DefaultSettings("en"))
+	r := newRig(t, plain())
 	r.run(`
 		0 open
 		0 part How are you on this fine day?

@@ -115,6 +115,7 @@ func (v *Voice) validate(f *faults) {
 }
 
 func (t *Turn) validate(f *faults) {
+	between(f, "turn.short_silence", t.ShortSilence, 100*time.Millisecond, 5*time.Second)
 	between(f, "turn.min_silence", t.MinSilence, 100*time.Millisecond, 5*time.Second)
 	between(f, "turn.max_silence", t.MaxSilence, t.MinSilence, 10*time.Second)
 	between(f, "turn.digits_silence", t.DigitsSilence, t.MinSilence, 10*time.Second)

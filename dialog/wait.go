@@ -18,7 +18,8 @@ type Wait struct {
 // unexplained is the longest silence that nothing explains.
 const unexplained = 4 * media.TickRate
 
-// grace is how long a replier has that was asked late, before a filler is said.
+// grace is how long a replier has that was asked late, or a recogniser, before a
+// filler is said.
 const grace = 600 * media.TickRate / 1000
 
 // company says the filler while the replier is at work and nobody speaks, and
@@ -118,7 +119,7 @@ func (m *Machine) spoke() bool { return m.ear.length >= media.TicksIn(m.set.Comm
 func (m *Machine) attend() {
 	e := &m.ear
 	if !e.finalizing || e.open || e.overtaken || e.attended == e.finalized || !m.spoke() ||
-		m.set.Wait.Filler == "" || m.now-e.to < media.TicksIn(m.set.Wait.First) {
+		m.set.Wait.Filler == "" || m.now-e.to < media.TicksIn(m.set.Wait.First) || m.now-e.finalized < grace {
 		return
 	}
 	e.attended = e.finalized

@@ -131,7 +131,7 @@ func TestWait(t *testing.T) {
 		`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := DefaultSettings("en")
+			s := plain()
 			s.WayOut = "+14155550100"
 			r := newRig(t, s)
 			r.run(test.script)
@@ -143,7 +143,7 @@ func TestWait(t *testing.T) {
 // TestWaitIsOptional checks that who wants no filler hears none, and that a
 // replier may have all the time.
 func TestWaitIsOptional(t *testing.T) {
-	s := DefaultSettings("en")
+	s := plain()
 	s.Wait.Filler, s.Wait.Lost = "", 0
 	r := newRig(t, s)
 	r.run(greeted + `
@@ -160,7 +160,7 @@ func TestWaitIsOptional(t *testing.T) {
 // TestFillerIsNoAnswer checks that the time to the first audio is that of the
 // reply, and not of what covers for it.
 func TestFillerIsNoAnswer(t *testing.T) {
-	r := newRig(t, DefaultSettings("en"))
+	r := newRig(t, plain())
 	r.observed = true
 	r.run(greeted + `
 		2000 typed Fine.
@@ -288,7 +288,7 @@ func TestWaitForWords(t *testing.T) {
 		`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := DefaultSettings("en")
+			s := plain()
 			s.WayOut = "+14155550100"
 			r := newRig(t, s)
 			r.run(test.script)
@@ -299,7 +299,7 @@ func TestWaitForWords(t *testing.T) {
 
 // TestWaitForWordsMutely checks that who hears no filler is told sooner.
 func TestWaitForWordsMutely(t *testing.T) {
-	s := DefaultSettings("en")
+	s := plain()
 	s.Wait.Filler = ""
 	r := newRig(t, s)
 	r.run(greeted + `
