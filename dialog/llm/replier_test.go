@@ -481,7 +481,7 @@ func TestUsageIsCounted(t *testing.T) {
 	m := NewMetrics(prometheus.NewPedanticRegistry())
 	f := &fake{answers: [][]step{append(says("Ok."), step{usage: &Usage{Input: 120, Output: -3}}, calling("rm", ""))}}
 	var spent []Spending
-	e := NewEngines(nil, m, Engine{Name: "test", Chat: f, Prices: Prices{Input: 2.5}})
+	e := NewEngines(EnginesOptions{Metrics: m}, Engine{Name: "test", Chat: f, Prices: Prices{Input: 2.5}})
 	told := func(s Spending) { spent = append(spent, s) }
 	if _, err := collect(t.Context(), New(Options{Engines: e, Agent: support, Spent: told}), dialog.Input{Turn: 7, Kind: dialog.Opening}); err != nil {
 		t.Fatal(err)
