@@ -1,6 +1,7 @@
 package dialog
 
 import (
+	"strings"
 	"time"
 
 	"sidetone/consent"
@@ -20,16 +21,17 @@ type Agent struct {
 	STT      []string `yaml:"stt"`
 	KeyTerms []string `yaml:"key_terms"` // words that callers are likely to say, beside the gateway's
 
-	Notice   Notice  `yaml:"notice"`
-	Web      Web     `yaml:"web"`
-	Turn     Turn    `yaml:"turn"`
-	Silence  Silence `yaml:"silence"`
-	Apology  string  `yaml:"apology"`  // said when a reply failed
-	Farewell string  `yaml:"farewell"` // said when the next one failed too
-	Truth    string  `yaml:"truth"`    // said to a caller who asks whether the agent is a machine
-	Filler   string  `yaml:"filler"`   // said while a reply takes its time
-	WayOut   string  `yaml:"way_out"`  // a number to connect the caller to after the farewell
-	Pause    bool    `yaml:"pause"`    // the language model may pause the recording
+	Notice    Notice   `yaml:"notice"`
+	Web       Web      `yaml:"web"`
+	Turn      Turn     `yaml:"turn"`
+	Silence   Silence  `yaml:"silence"`
+	Apology   string   `yaml:"apology"`   // said when a reply failed
+	Farewell  string   `yaml:"farewell"`  // said when the next one failed too
+	Truth     string   `yaml:"truth"`     // said to a caller who asks whether the agent is a machine
+	Protected Wordings `yaml:"protected"` // passages that are not interrupted, whoever says them
+	Filler    string   `yaml:"filler"`    // said while a reply takes its time
+	WayOut    string   `yaml:"way_out"`   // a number to connect the caller to after the farewell
+	Pause     bool     `yaml:"pause"`     // the language model may pause the recording
 
 	// Snippets says what of the recording becomes clips of their own.
 	Snippets Snippets `yaml:"snippets"`
@@ -143,6 +145,7 @@ func (a *Agent) Settings() Settings {
 	s.Apology = a.Apology
 	s.Farewell = a.Farewell
 	s.Truth = a.Truth
+	s.Protected = strings.Join(a.Protected, "\n")
 	s.Wait.Filler = a.Filler
 	s.WayOut = a.WayOut
 	return s

@@ -83,7 +83,7 @@ func TestShownDefaults(t *testing.T) {
 		}
 		shown = strings.Replace(shown, "\n  # "+key, "\n  "+key, 1)
 	}
-	for _, key := range []string{"voice:", "snippets:", "turn:", "silence:", "truth:", "filler:", "way_out:", "apology:", "farewell:", "  name:", "  pronounce:", "  min_silence:", "  max_silence:",
+	for _, key := range []string{"voice:", "protected:", "snippets:", "turn:", "silence:", "truth:", "filler:", "way_out:", "apology:", "farewell:", "  name:", "  pronounce:", "  min_silence:", "  max_silence:",
 		"  digits_silence:", "  barge_in:", "  commit_after:", "  resume_after:", "  key_pause:", "  after:", "  reprompts:", "  goodbye:"} {
 		if !strings.Contains(shown, "\n# "+key) {
 			t.Errorf("interview.yaml does not show %s", key)

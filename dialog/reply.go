@@ -146,7 +146,7 @@ func (m *Machine) replied(p Part) {
 }
 
 func (m *Machine) say(text string, protected bool) {
-	m.utter(clip{text: text, protected: protected})
+	m.utter(clip{text: text, protected: protected || m.set.protects(text)})
 }
 
 func (m *Machine) utter(c clip) {

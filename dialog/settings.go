@@ -30,6 +30,8 @@ type Settings struct {
 
 	Wait Wait
 
+	Protected string // passages that are not interrupted, a line each
+
 	Truth string // said to a caller who asks whether the agent is a machine
 
 	Apology  string // said when a reply failed

@@ -74,6 +74,11 @@ func (a *Agent) validate() error {
 			f.add(path, "a text is needed")
 		}
 	}
+	for i, passage := range a.Protected {
+		if len(wordsOf(passage)) < leastProtected || strings.Contains(passage, "\n") {
+			f.add(fmt.Sprintf("protected[%d]", i), "want a line of at least %d words", leastProtected)
+		}
+	}
 	if a.WayOut != "" && !transferTarget.MatchString(a.WayOut) {
 		f.add("way_out", "%q is no number such as +14155550100, nor a sip: address", a.WayOut)
 	}
