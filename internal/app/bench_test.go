@@ -72,7 +72,7 @@ func beCallers(text string) error {
 	if err := json.Unmarshal([]byte(text), &o); err != nil {
 		return err
 	}
-	voices, err := sim.LibriVox()
+	voices, err := sim.Prompts(sentences...)
 	if err != nil {
 		return err
 	}
@@ -142,22 +142,32 @@ func talk(ctx context.Context, n int, c *sim.Call, voices []sim.Utterance) error
 		if err != nil {
 			return err
 		}
-		v := spoken(voices[r.IntN(len(voices))].Phone)
-		if err := c.Say(v[:min(len(v), 8000*3/2)]).Wait(ctx); err != nil {
+		if err := c.Say(spoken(voices[r.IntN(len(voices))].Phone)).Wait(ctx); err != nil {
 			return err
 		}
 	}
 }
 
-// spoken is a recording from where speech begins in it: the first 20 ms within
-// 10 dB of its level. What is before is breath and the noise of a room.
+// sentences are what callers say: recordings of whole sentences, of one to two seconds.
+var sentences = []string{
+	"all-circuits-busy-now", "check-number-dial-again", "conf-full", "conf-leaderhasleft", "confbridge-locked", "number-not-answering",
+	"please-try-call-later", "sorry-youre-having-problems", "vm-msgsaved", "vm-nomore", "conf-extended", "pbx-parkingfailed",
+}
+
+// spoken is a recording from where speech begins in it, the first 20 ms within
+// 10 dB of its level, to where it ends, the last within 25 dB. What is around that
+// is breath and the noise of a room.
 func spoken(pcm []int16) []int16 {
-	for i := 0; i+160 <= len(pcm); i += 160 {
-		if media.RMS(pcm[i:i+160]) > media.RMS(pcm)-10 {
-			return pcm[i:]
-		}
+	const frame = 160
+	level, n := media.RMS(pcm), len(pcm)/frame
+	from := 0
+	for from < n && media.RMS(pcm[from*frame:(from+1)*frame]) <= level-10 {
+		from++
 	}
-	return pcm
+	for n > from && media.RMS(pcm[(n-1)*frame:n*frame]) <= level-25 {
+		n--
+	}
+	return pcm[from*frame : n*frame]
 }
 
 // lateness measures by how much timers of 20 ms are late in this process: what
