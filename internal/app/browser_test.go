@@ -333,6 +333,7 @@ func TestVisitorWithoutAMicrophone(t *testing.T) {
 // TestVisitorChangesNetworks restarts ICE in mid-sentence and goes through 5 s of
 // darkness: it stays one call with one recording, and consent is asked once.
 func TestVisitorChangesNetworks(t *testing.T) {
+	t.Parallel()
 	sentences, err := sim.LibriVox()
 	if err != nil {
 		t.Fatal(err)

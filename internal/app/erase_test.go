@@ -300,6 +300,7 @@ func TestHeldCallSurvives(t *testing.T) {
 // TestEraseLiveCall erases a call that is being recorded: nothing of it is kept, then
 // or later, and the caller goes on.
 func TestEraseLiveCall(t *testing.T) {
+	t.Parallel()
 	g := start(t, configure(t))
 	c, err := g.carrier(t, sim.CarrierOptions{}).Dial(t.Context())
 	if err != nil {
@@ -352,6 +353,7 @@ func TestEraseLiveCall(t *testing.T) {
 // what was erased since is not served, is erased again, and, once its epoch is
 // destroyed, opens by no key that is left.
 func TestRestoredIsErasedAgain(t *testing.T) {
+	t.Parallel()
 	g := start(t, configure(t))
 	g.shelve(t, "gone", 12*time.Second)
 	g.shelve(t, "stays", 12*time.Second)
@@ -486,6 +488,7 @@ func TestEraseUnrecoveredSpool(t *testing.T) {
 // TestEraseWhilePutHangs erases a call of which the store has a key in its hands
 // and does not answer: the erasure waits for it, and nothing comes back.
 func TestEraseWhilePutHangs(t *testing.T) {
+	t.Parallel()
 	g := &gateway{config: configure(t), s3: bucket(t)}
 	holding, release := make(chan struct{}), make(chan struct{})
 	sent := sync.OnceFunc(func() { close(holding) })

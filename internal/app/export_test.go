@@ -79,6 +79,7 @@ func filesIn(t *testing.T, dir string) (names []string) {
 // TestExport hands out all calls of a caller: stock age and tar open it, the page in it
 // says how it is checked, and what is not in it is named.
 func TestExport(t *testing.T) {
+	t.Parallel()
 	clock := &calendar{}
 	g := startKeeping(t, configure(t, "SIDETONE_RETENTION_SNIPPETS=10d"), bucket(t), clock)
 	g.keeps(t, "sentences", "one", "two", "held", "other")

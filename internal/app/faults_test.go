@@ -186,6 +186,7 @@ func TestAgentFaultsAreNamed(t *testing.T) {
 // everything: the call is unharmed, and what it left is stored by the next
 // gateway over the same data.
 func TestStoreThatRefuses(t *testing.T) {
+	t.Parallel()
 	config := configure(t, "SIDETONE_SERVER_DRAIN_UPLOAD=100ms")
 	refused := bucket(t)
 	good := refused

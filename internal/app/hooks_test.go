@@ -147,6 +147,7 @@ func (g *gateway) deliveries(t *testing.T, endpoint string, state store.JobState
 // TestEndpointsAreTold places a call and holds what endpoints are told of it, the
 // first time in vain.
 func TestEndpointsAreTold(t *testing.T) {
+	t.Parallel()
 	r := receive(t, func(n int, _ string) int {
 		if n == 1 {
 			return http.StatusInternalServerError
@@ -204,6 +205,7 @@ func TestEndpointsAreTold(t *testing.T) {
 // TestEndpointsAreToldAfterACrash leaves a database as processes do that were
 // killed: in a call, and between its end and the telling of it.
 func TestEndpointsAreToldAfterACrash(t *testing.T) {
+	t.Parallel()
 	config, objects := configure(t), bucket(t)
 	db, err := store.OpenDB(t.Context(), filepath.Join(config.DataDir, "db", "sidetone.db"))
 	if err != nil {
@@ -281,6 +283,7 @@ func noteEvent(t *testing.T, config *configs.Config, ids ...string) {
 // TestDeadDeliveries holds that what no attempt could tell stays, is counted, and is
 // told once an operator asks; and that one endpoint's troubles are not another's.
 func TestDeadDeliveries(t *testing.T) {
+	t.Parallel()
 	config := configure(t)
 	noteEvent(t, config, "c1")
 	mended := make(chan struct{})

@@ -27,6 +27,7 @@ llm:
 // TestLanguageModelAnswers holds a conversation whose agent is a language model
 // behind a real HTTP stream, slow and in pieces.
 func TestLanguageModelAnswers(t *testing.T) {
+	t.Parallel()
 	model := sim.NewChatServer(sim.ChatOptions{Reply: sim.Replies(
 		sim.ChatReply{Text: "I see. Your chain is broken. We will mend it by Friday. Goodbye!", BetweenTokens: 5 * time.Millisecond,
 			ToolCalls: []sim.ChatToolCall{{Name: "record_answer", Arguments: `{"key":"part","value":"chain"}`}, {Name: "end_call", Arguments: `{}`}}},

@@ -94,6 +94,7 @@ func (quickVoice) Speak(_ context.Context, text string, rate int) iter.Seq2[[]in
 // TestVendorHears has a call whose words come from a vendor that breaks the
 // connection in the middle of the first one.
 func TestVendorHears(t *testing.T) {
+	t.Parallel()
 	fake := &sim.Deepgram{Recogniser: sim.Recogniser{Key: vendorKey, Faults: sim.RecogniserFaults{First: 1, CutAfter: 500 * time.Millisecond}}}
 	server := httptest.NewServer(fake)
 	t.Cleanup(server.Close)

@@ -21,6 +21,7 @@ import (
 // recorded opens with the key that lies elsewhere, and on the gateway one is told
 // which key that is. It goes on over a rotation that is done elsewhere.
 func TestRecordOnly(t *testing.T) {
+	t.Parallel()
 	sentences, err := sim.LibriVox()
 	if err != nil {
 		t.Fatal(err)

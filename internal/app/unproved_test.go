@@ -136,6 +136,7 @@ func (o outage) callers(people []sim.Utterance) []caller {
 // TestLedgerFails has the ledger fail under a call that is recorded and one that
 // is being asked, and places one more while it fails and one when it works again.
 func TestLedgerFails(t *testing.T) {
+	t.Parallel()
 	people, err := sim.LibriVox()
 	if err != nil {
 		t.Fatal(err)
@@ -193,6 +194,7 @@ func unprovedTake(people []sim.Utterance) func(*testing.T, *left) {
 // TestHeldDeletions has a caller take everything back while nothing may be
 // destroyed, and then begins to destroy again.
 func TestHeldDeletions(t *testing.T) {
+	t.Parallel()
 	const mode = consent.OptOutMode
 	x := openExchange(t, map[string]string{"reader": reader(mode, "  whole_call: true")}, "SIDETONE_CONSENT_HOLD=true")
 	callers := []caller{{name: "held", agent: "reader", does: steps(hears(firstAsk), presses("9"), hears(firstAsk), presses("9"),
