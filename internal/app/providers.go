@@ -16,9 +16,10 @@ import (
 	"sidetone/transcribe/remote"
 )
 
-// ProviderCheck is what came out of holding the configured recognition against
-// the contract that engines keep to.
+// ProviderCheck is what came out of holding the configured recognition, or voice,
+// against the contract that engines keep to.
 type ProviderCheck struct {
+	Part   string         `json:"part"` // recognition or voice
 	Engine string         `json:"engine"`
 	Host   string         `json:"host"`
 	Cases  []ProviderCase `json:"cases"`
@@ -26,6 +27,7 @@ type ProviderCheck struct {
 
 // ProviderCase is one part of the contract.
 type ProviderCase struct {
+	Part    string   `json:"part"`
 	Rate    int      `json:"rate,omitempty"` // Hz: 8000 as from phones, 16000 as from web pages
 	Name    string   `json:"name"`
 	Seconds float64  `json:"seconds"`
@@ -51,7 +53,7 @@ type ProviderSpeech struct {
 }
 
 // errBuiltIn says that there is no provider.
-var errBuiltIn = errors.New("app: speech.stt is no provider; there is nothing to check")
+var errBuiltIn = errors.New("app: neither speech.stt nor speech.tts is a provider; there is nothing to check")
 
 // checkedWords is what the built-in voice says to a provider.
 const checkedWords = "please go forward ten meters and then turn to the left"
@@ -59,13 +61,29 @@ const checkedWords = "please go forward ten meters and then turn to the left"
 // wrongKey is no key of anybody's.
 const wrongKey = "sidetone-providers-check-wrong-key"
 
-// CheckProviders holds the configured recognition, if it is a vendor's, against
-// the same contract that the tests hold its fake against, at both rates; each
-// case is told as it ends. It costs what some minutes of speech cost there.
-func CheckProviders(ctx context.Context, c *configs.Config, speech ProviderSpeech, told func(ProviderCase)) (ProviderCheck, error) {
-	if c.Speech.STT == configs.STTNone || c.Speech.STT == configs.STTMoonshine {
-		return ProviderCheck{}, errBuiltIn
+// CheckProviders holds the configured recognition and voice, where they are a
+// vendor's, against the same contracts that the tests hold their fakes against, at
+// both rates; each case is told as it ends. It costs what some minutes of speech
+// cost there.
+func CheckProviders(ctx context.Context, c *configs.Config, speech ProviderSpeech, told func(ProviderCase)) (all []ProviderCheck, err error) {
+	if c.Speech.STT != configs.STTNone && c.Speech.STT != configs.STTMoonshine {
+		p, err := checkRecognition(ctx, c, speech, told)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
 	}
+	if voiceURL(c, "") != "" {
+		all = append(all, checkVoice(ctx, c, told))
+	}
+	if len(all) == 0 {
+		return nil, errBuiltIn
+	}
+	return all, ctx.Err()
+}
+
+// checkRecognition checks the configured recognition.
+func checkRecognition(ctx context.Context, c *configs.Config, speech ProviderSpeech, told func(ProviderCase)) (ProviderCheck, error) {
 	engine, err := openVendor(c, c.Speech.STT, "", remote.Options{})
 	if err != nil {
 		return ProviderCheck{}, err
@@ -74,17 +92,9 @@ func CheckProviders(ctx context.Context, c *configs.Config, speech ProviderSpeec
 	if err != nil {
 		return ProviderCheck{}, err
 	}
-	p := ProviderCheck{Engine: engine.Name(), Host: hostOf(addressOf(c, c.Speech.STT))}
+	p := ProviderCheck{Part: "recognition", Engine: engine.Name(), Host: hostOf(addressOf(c, c.Speech.STT))}
 	add := func(rate int, name string, hold func(contract.T)) {
-		if ctx.Err() != nil {
-			return
-		}
-		done := ProviderCase{Rate: rate, Name: name}
-		began := time.Now()
-		done.Faults = faultsOf(hold)
-		done.Seconds = time.Since(began).Seconds()
-		told(done)
-		p.Cases = append(p.Cases, done)
+		p.hold(ctx, rate, name, told, func(n *holding) { hold(n) })
 	}
 	add(0, "a wrong key is refused as such", func(t contract.T) { refusesKey(ctx, t, c, said) })
 	for _, rate := range []int{8000, 16000} {
@@ -98,6 +108,19 @@ func CheckProviders(ctx context.Context, c *configs.Config, speech ProviderSpeec
 		}
 	}
 	return p, ctx.Err()
+}
+
+// hold runs a case, and tells of it.
+func (p *ProviderCheck) hold(ctx context.Context, rate int, name string, told func(ProviderCase), hold func(*holding)) {
+	if ctx.Err() != nil {
+		return
+	}
+	done := ProviderCase{Part: p.Part, Rate: rate, Name: name}
+	began := time.Now()
+	done.Faults = faultsOf(hold)
+	done.Seconds = time.Since(began).Seconds()
+	told(done)
+	p.Cases = append(p.Cases, done)
 }
 
 // saidTo is speech for a provider.
@@ -169,7 +192,7 @@ type holding struct {
 type stopped struct{}
 
 // faultsOf runs a case and returns its faults.
-func faultsOf(hold func(contract.T)) []string {
+func faultsOf(hold func(*holding)) []string {
 	n := &holding{}
 	func() {
 		defer func() {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"encoding/json"
@@ -50,7 +51,9 @@ type Synthesiser struct {
 	Key     string
 	Faults  SynthesiserFaults
 	Latency time.Duration // to the first audio: 50 ms
-	Label   string        // Content-Type of audio, in place of the right one
+	Speed   int           // times as fast as people speak; 5
+	// Say says a text in place of the tone language.
+	Say func(text string, rate int) []int16
 
 	mu       sync.Mutex
 	requests []SynthesiserRequest
@@ -66,9 +69,6 @@ type SynthesiserRequest struct {
 	Remote string // the connection, as far as it can be told
 	Gone   bool   // the client went away before the end
 }
-
-// synthesisSpeed is how much faster than people speak the fakes do.
-const synthesisSpeed = 5
 
 // Requests returns what came so far.
 func (s *Synthesiser) Requests() []SynthesiserRequest {
@@ -157,8 +157,14 @@ func (s *Synthesiser) refuse(w http.ResponseWriter, r *http.Request, f Synthesis
 	return true
 }
 
-// sayWords says a text at a rate.
-func sayWords(rate int, text string) (pcm []int16) {
+// speed is how much faster than people speak the fake does.
+func (s *Synthesiser) speed() int { return cmp.Or(s.Speed, 5) }
+
+// say says a text at a rate.
+func (s *Synthesiser) say(rate int, text string) (pcm []int16) {
+	if s.Say != nil {
+		return s.Say(text, rate)
+	}
 	for _, w := range wordsOf(text) {
 		if slices.Contains(toneWords, w) {
 			pcm = append(pcm, SayTones(rate, w)...)
@@ -183,7 +189,8 @@ func HearTones(rate int, pcm []int16) (words string, noise int) {
 type utterance struct {
 	faults SynthesiserFaults
 	coded  []byte
-	second int                // bytes of a second
+	second int // bytes of a second
+	speed  int
 	write  func([]byte) error // and flush
 	cut    func()             // breaks the connection
 }
@@ -237,7 +244,7 @@ func (u *utterance) play(ctx context.Context) bool {
 			return false
 		}
 		sent += n
-		if !sleepUntil(ctx, time.Now().Add(time.Duration(n)*time.Second/time.Duration(u.second*synthesisSpeed))) {
+		if !sleepUntil(ctx, time.Now().Add(time.Duration(n)*time.Second/time.Duration(u.second*u.speed))) {
 			return false
 		}
 	}
@@ -251,15 +258,12 @@ func (s *Synthesiser) answerAudio(w http.ResponseWriter, r *http.Request, f Synt
 	if f.Compressed {
 		kind = "audio/mpeg"
 	}
-	if s.Label != "" {
-		kind = s.Label
-	}
 	w.Header().Set("Content-Type", kind)
 	if f.Unknown {
 		w.Header().Set("X-Of-The-Future", "1")
 	}
 	w.WriteHeader(http.StatusOK)
-	u := utterance{faults: f, coded: coded, second: second, write: func(b []byte) error {
+	u := utterance{faults: f, coded: coded, second: second, speed: s.speed(), write: func(b []byte) error {
 		_, err := w.Write(b)
 		w.(http.Flusher).Flush()
 		return err

@@ -56,7 +56,7 @@ func (a *Aura) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		return
 	}
-	pcm := sayWords(rate, text)
+	pcm := a.say(rate, text)
 	if q.Get("encoding") == "mulaw" {
 		all = a.answerAudio(w, r, f, "audio/mulaw", media.AppendULaw(nil, pcm), rate)
 		return

@@ -45,9 +45,9 @@ func elevenFormat(r *http.Request) (rate int, mulaw, ok bool) {
 	return rate, coding == "ulaw", err == nil && (coding == "pcm" || coding == "ulaw" && rate == 8000)
 }
 
-// codeEleven says text in a format.
-func codeEleven(text string, rate int, mulaw bool) (coded []byte, second int) {
-	pcm := sayWords(rate, text)
+// code says text in a format.
+func (e *ElevenLabs) code(text string, rate int, mulaw bool) (coded []byte, second int) {
+	pcm := e.say(rate, text)
 	if mulaw {
 		return media.AppendULaw(nil, pcm), rate
 	}
@@ -75,7 +75,7 @@ func (e *ElevenLabs) serveStream(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		return
 	}
-	coded, second := codeEleven(text, rate, mulaw)
+	coded, second := e.code(text, rate, mulaw)
 	kind := "audio/pcm"
 	if mulaw {
 		kind = "audio/basic"
@@ -88,6 +88,7 @@ type input struct {
 	conn   *websocket.Conn
 	faults SynthesiserFaults
 	idle   time.Duration
+	speed  int
 }
 
 // serveInput speaks what is sent piece by piece, until the end of the text, and
@@ -115,7 +116,7 @@ func (e *ElevenLabs) serveInput(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		seconds = 20
 	}
-	in := &input{conn, f, time.Duration(seconds) * time.Second}
+	in := &input{conn, f, time.Duration(seconds) * time.Second, e.speed()}
 	e.waiting(1)
 	text, ok := in.read()
 	e.waiting(-1)
@@ -138,7 +139,7 @@ func (e *ElevenLabs) serveInput(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	sleepUntil(ctx, time.Now().Add(e.latency()))
-	coded, second := codeEleven(text, rate, mulaw)
+	coded, second := e.code(text, rate, mulaw)
 	all = in.speak(ctx, coded, second)
 	conn.Close()
 	<-gone
@@ -190,7 +191,7 @@ func (in *input) speak(ctx context.Context, coded []byte, second int) bool {
 		in.conn.SetWriteDeadline(time.Now().Add(10 * time.Second))
 		return in.conn.WriteJSON(v)
 	}
-	u := utterance{faults: f, coded: coded, second: second, write: func(b []byte) error {
+	u := utterance{faults: f, coded: coded, second: second, speed: in.speed, write: func(b []byte) error {
 		return say(map[string]any{"audio": base64.StdEncoding.EncodeToString(b), "isFinal": nil, "normalizedAlignment": nil,
 			"alignment": map[string]any{"chars": []string{"a"}, "charStartTimesMs": []int{0}, "charDurationsMs": []int{20}}})
 	}, cut: func() { in.conn.NetConn().Close() }}

@@ -62,13 +62,13 @@ func (s *SpeechAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		return
 	}
-	coded := littleEndian(sayWords(speechRate, text))
+	coded := littleEndian(s.say(speechRate, text))
 	switch {
 	case s.Events || field(body, "stream_format") == "sse":
 		all = s.events(w, r, f, coded)
 	case s.Whole:
 		f.Odd = true
-		all = s.answerAudio(w, r, f, "audio/x-wav", wholeWAV(coded), 2*speechRate*synthesisSpeed)
+		all = s.answerAudio(w, r, f, "audio/x-wav", wholeWAV(coded), 2*speechRate*s.speed())
 	case format == "wav":
 		all = s.answerAudio(w, r, f, "audio/wav", append(streamedWAV(), coded...), 2*speechRate)
 	case format == "pcm":
@@ -115,7 +115,7 @@ func (s *SpeechAPI) events(w http.ResponseWriter, r *http.Request, f Synthesiser
 		w.(http.Flusher).Flush()
 		return err
 	}
-	u := utterance{faults: f, coded: coded, second: 2 * speechRate, write: func(b []byte) error {
+	u := utterance{faults: f, coded: coded, second: 2 * speechRate, speed: s.speed(), write: func(b []byte) error {
 		return say(map[string]any{"type": "speech.audio.delta", "audio": base64.StdEncoding.EncodeToString(b)})
 	}, cut: func() { panic(http.ErrAbortHandler) }}
 	return u.play(r.Context()) && say(map[string]any{"type": "speech.audio.done", "usage": map[string]any{"total_tokens": 7}}) == nil
