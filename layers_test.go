@@ -59,7 +59,7 @@ var layers = map[string][]string{
 	"dialog/llm/openai":    {"media", "consent", "dialog", "dialog/llm"},
 	"dialog/llm/anthropic": {"media", "consent", "dialog", "dialog/llm"},
 	"dialog/llm/chattest":  {"dialog/llm", "internal/sim"},
-	"dialog/tts":           {"media", "consent", "dialog"},
+	"dialog/tts":           {"media", "consent", "dialog", "internal/breaker"},
 	// What voices elsewhere have in common, the contract, and the suite with fakes.
 	"dialog/tts/remote":     {"media", "dialog", "dialog/tts"},
 	"dialog/tts/openai":     {"media", "dialog", "dialog/tts", "dialog/tts/remote"},

@@ -81,6 +81,7 @@ type drilled struct {
 	report sim.Report
 	result call.Result
 	said   *sim.Spoken
+	again  *sim.Spoken // where the caller says it again
 	turns  []transcribe.Turn
 }
 

@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -305,10 +306,23 @@ func (c *Call) sound(s speech) {
 	}
 	if sp.made > 0 {
 		sp.length[s.clip] = sp.made
+		c.shorten(s, now)
 		c.playout.Finish(s.clip)
 		return
 	}
 	c.unsaid(s, now)
+}
+
+// shorten takes that a sentence ends before its last word.
+func (c *Call) shorten(s speech, now time.Time) {
+	cut := (*dialog.CutError)(nil)
+	if !errors.As(s.err, &cut) {
+		return
+	}
+	c.Log.Warn("call: sentence cut", "call", c.info.ID, "engine", c.Speaker.Name(), "err", s.err)
+	if c.ending == nil {
+		c.turnTo(dialog.Shortened{At: c.clock.Tick(now), Clip: c.sources[s.clip].clip, Text: cut.Said})
+	}
 }
 
 // unsaid takes a sentence of which no audio could be made.

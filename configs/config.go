@@ -129,8 +129,10 @@ type Speech struct {
 	STTFallbacks []STT    `yaml:"stt_fallbacks"`
 	KeyTerms     []string `yaml:"key_terms"` // words that callers are likely to say
 	TTS          TTS      `yaml:"tts"`
-	Voice        string   `yaml:"voice"`
-	ModelsDir    string   `yaml:"models_dir"`
+	// TTSFallbacks take over from TTS, and from each other, inside a call.
+	TTSFallbacks []TTS  `yaml:"tts_fallbacks"`
+	Voice        string `yaml:"voice"`
+	ModelsDir    string `yaml:"models_dir"`
 	// FirstAudio is the longest wait for the first audio of a voice elsewhere.
 	FirstAudio Duration   `yaml:"first_audio"`
 	Deepgram   Deepgram   `yaml:"deepgram"`

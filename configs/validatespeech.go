@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -26,16 +27,23 @@ func (c *Config) validateSpeech(f *faults) {
 		f.check(!seen[name], at, "is asked before as well")
 		seen[name] = true
 	}
-	f.vendor("speech.deepgram", seen[STTDeepgram] || s.TTS == TTSDeepgram, s.Deepgram.URL, s.Deepgram.APIKey, s.Deepgram.Model)
+	f.vendor("speech.deepgram", seen[STTDeepgram] || s.TTS == TTSDeepgram || slices.Contains(s.TTSFallbacks, TTSDeepgram), s.Deepgram.URL, s.Deepgram.APIKey, s.Deepgram.Model)
 	f.vendor("speech.openai", seen[STTOpenAI], s.OpenAI.URL, s.OpenAI.APIKey, s.OpenAI.Model)
 	f.voices(s)
 }
 
 // voices checks the voices elsewhere.
 func (f *faults) voices(s Speech) {
+	seen := map[TTS]bool{s.TTS: true}
+	for i, name := range s.TTSFallbacks {
+		at := fmt.Sprintf("speech.tts_fallbacks[%d]", i)
+		f.check(slices.Contains(name.choices(), string(name)), at, "must be one of "+strings.Join(name.choices(), ", "))
+		f.check(!seen[name], at, "is asked before as well")
+		seen[name] = true
+	}
 	address, key := s.OpenAI.Voice()
-	f.vendor("speech.openai.tts", s.TTS == TTSOpenAI, address, key, s.OpenAI.TTS.Model)
-	f.vendor("speech.elevenlabs", s.TTS == TTSElevenLabs, s.ElevenLabs.URL, s.ElevenLabs.APIKey, s.ElevenLabs.Model)
+	f.vendor("speech.openai.tts", seen[TTSOpenAI], address, key, s.OpenAI.TTS.Model)
+	f.vendor("speech.elevenlabs", seen[TTSElevenLabs], s.ElevenLabs.URL, s.ElevenLabs.APIKey, s.ElevenLabs.Model)
 	for path, name := range map[string]string{"openai.tts": s.OpenAI.TTS.Voice, "elevenlabs": s.ElevenLabs.Voice, "deepgram": s.Deepgram.Voice} {
 		f.check(voiceName.MatchString(name), "speech."+path+".voice", "must be a name without spaces and slashes")
 	}

@@ -93,6 +93,18 @@ type Replier interface {
 	Reply(ctx context.Context, in Input) iter.Seq2[Part, error]
 }
 
+// CutError says that of a sentence only a part was made into audio.
+type CutError struct {
+	Said string // the words of it, as far as that can be told
+	Err  error
+}
+
+// Error implements error. It holds none of the words.
+func (e *CutError) Error() string { return "dialog: the sentence was cut: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *CutError) Unwrap() error { return e.Err }
+
 // Speaker turns sentences into audio; it is shared by all calls.
 type Speaker interface {
 	Name() string // a metric label, such as "flite"

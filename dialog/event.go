@@ -75,6 +75,12 @@ type (
 		Clip media.ClipID
 		Err  error
 	}
+	// Shortened: only Text of the clip of a Say was made; the clip ends there.
+	Shortened struct {
+		At   media.Tick
+		Clip media.ClipID
+		Text string
+	}
 	// HoldSettled: after a Hold, everything that was played has been reported. It
 	// comes after a Drop too, when that was quicker.
 	HoldSettled struct{ At media.Tick }
@@ -103,6 +109,7 @@ func (e Replied) event() media.Tick       { return e.At }
 func (e ReplyEnded) event() media.Tick    { return e.At }
 func (e Played) event() media.Tick        { return e.At }
 func (e SpeakFailed) event() media.Tick   { return e.At }
+func (e Shortened) event() media.Tick     { return e.At }
 func (e HoldSettled) event() media.Tick   { return e.At }
 func (e Suspended) event() media.Tick     { return e.At }
 func (e Restored) event() media.Tick      { return e.At }

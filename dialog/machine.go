@@ -109,6 +109,8 @@ func (m *Machine) stale(e Event) bool {
 		return m.reply.clip(e.Clip) == nil
 	case SpeakFailed:
 		return m.reply.clip(e.Clip) == nil
+	case Shortened:
+		return m.reply.clip(e.Clip) == nil
 	case Key, Typed, Stirred:
 		return m.suspended
 	case Words:
@@ -149,6 +151,8 @@ func (m *Machine) take(e Event) {
 		m.played(e)
 	case SpeakFailed:
 		m.reply.clip(e.Clip).done = true
+	case Shortened:
+		m.reply.clip(e.Clip).text = e.Text
 	case HoldSettled:
 		m.floor.settled = m.floor.state >= held
 	case Suspended:

@@ -29,6 +29,7 @@ import (
 //	120 done | fail          the reply's end
 //	900 played 1 500/1000    clip 1 up to 500 of 1000 ms; "!" when that is all
 //	900 unsaid 1             clip 1 could not be made
+//	900 cut 1 TEXT           no more than that of it
 //	950 speech               the caller has spoken for 100 ms
 //	990 quiet                the caller fell silent
 //	995 partial TEXT | final [TEXT]
@@ -127,6 +128,13 @@ func (r *rig) event(name, rest string) Event {
 		return SpeechEnded{At: at, To: at}
 	case "partial", "final":
 		return Words{At: at, Said: r.mint(rest), Final: name == "final", Confidence: 0.9}
+	case "cut":
+		clip, text, _ := strings.Cut(rest, " ")
+		n, err := strconv.Atoi(clip)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		return Shortened{At: at, Clip: media.ClipID(n), Text: text}
 	case "lost":
 		return Words{At: at, Final: true, Lost: true}
 	case "mayend", "goeson", "ended":

@@ -76,6 +76,18 @@ func TestWait(t *testing.T) {
 			13000 say 2.4 It is Friday.
 			13900 agent 2 [4400-13900] One moment, please. One moment, please. It is Friday.
 		`},
+		{"the voice goes in the middle of it", asked + `
+			3300 part Come at nine or at ten.
+			3300 done
+			3600 cut 2 Come at nine
+			4400 played 2 900/900!
+			6000 typed Well?
+		`, askedTrace + `
+			3300 say 2.2 Come at nine or at ten.
+			4400 agent 2 [3500-4400] Come at nine
+			6000 typed Well?
+			6000 ask 3 said "Well?" | A: How are you? | C: Fine. | A: Come at nine
+		`},
 		{"there is no voice for it", asked + `
 			4500 unsaid 2
 			8000 unsaid 3

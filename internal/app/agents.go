@@ -9,6 +9,7 @@ import (
 	"sidetone/configs"
 	"sidetone/consent"
 	"sidetone/dialog"
+	"sidetone/dialog/tts"
 	"sidetone/media"
 	"sidetone/telephony"
 	"sidetone/transcribe"
@@ -20,9 +21,11 @@ import (
 type agent struct {
 	*dialog.Agent
 	messages map[telephony.Kind]map[consent.Mode]consent.Message
-	matcher  *spoken.Matcher   // nil: no spoken answer is understood in its language
-	engine   transcribe.Engine // hears; nil: the caller can only press keys
-	voice    dialog.Speaker
+	matcher  *spoken.Matcher          // nil: no spoken answer is understood in its language
+	engine   transcribe.Engine        // hears; nil: the caller can only press keys
+	voice    dialog.Speaker           // says the messages, and the rest where there are no voices
+	voices   *tts.Voices              // of calls, that take over from each other; nil: voice alone
+	sorry    map[string]media.Audio   // sentences for when there is no voice any more
 	language []consent.LanguageOption // what callers choose from; nil where there is no choice
 }
 
@@ -76,8 +79,13 @@ func (a *App) prepare(ctx context.Context, file *dialog.Agent, library *consent.
 		return nil, err
 	}
 	ready := &agent{Agent: file, engine: engine, voice: voice, matcher: a.matcher(file.Language)}
+	if ready.voices, err = a.voicesOf(ctx, file, voice); err != nil {
+		return nil, err
+	}
 	err = a.spokenBy(ctx, file, name, voice, func(r consent.Renderer) (err error) {
-		ready.messages, err = prepareMessages(ctx, library, file, r)
+		if ready.messages, err = prepareMessages(ctx, library, file, r); err == nil && ready.voices != nil {
+			ready.sorry, err = prepareSorry(ctx, library, file, r)
+		}
 		return err
 	})
 	return ready, err

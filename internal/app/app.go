@@ -53,48 +53,49 @@ type Options struct {
 
 // App is a gateway.
 type App struct {
-	config      *configs.Config
-	log         *slog.Logger
-	registry    *prometheus.Registry
-	calls       *call.Registry
-	metrics     *call.Metrics
-	breakers    *breaker.Metrics
-	events      *hub
-	db          *store.DB
-	ledger      *store.Ledger
-	objects     *store.Objects
-	storage     *storage
-	keys        *seal.Keyring
-	pool        *seal.Pool
-	spool       *recorder.Spool
-	recordings  *recorder.Metrics
-	readers     *readers
-	accesses    *accesses
-	links       links
-	eraser      *eraser
-	replay      *replay
-	fences      fences
-	bills       bills
-	settling    sync.Mutex // of recordings: what is decided of two takes of a call is decided in turn
-	settled     *prometheus.CounterVec
-	retention   retention // for how long what calls leave is kept
-	sweeps      *sweeps
-	trust       *trust
-	speech      *Speech
-	recognition *recognition     // nil with engines that were given, or none
-	voices      map[string]voice // opened, by the name that was asked for
-	mute        error            // why the vendor of voices did not render a message; nil: it did
-	ttsMetrics  *tts.Metrics     // nil with engines that were given
-	models      *llm.Engines     // nil: no language model is configured
-	tools       *toolRunner      // nil: no secret to sign with is configured
-	agents      map[string]*agent
-	twilio      *twilio.Server
-	webrtc      *webrtc.Server
-	caps        *caps // of callers from web pages
-	hooks       *hooks
-	policy      policies
-	failing     atomic.Bool // the ledger can not be written
-	node        string      // whose calls are ours, where several gateways share a database
+	config        *configs.Config
+	log           *slog.Logger
+	registry      *prometheus.Registry
+	calls         *call.Registry
+	metrics       *call.Metrics
+	breakers      *breaker.Metrics
+	events        *hub
+	db            *store.DB
+	ledger        *store.Ledger
+	objects       *store.Objects
+	storage       *storage
+	keys          *seal.Keyring
+	pool          *seal.Pool
+	spool         *recorder.Spool
+	recordings    *recorder.Metrics
+	readers       *readers
+	accesses      *accesses
+	links         links
+	eraser        *eraser
+	replay        *replay
+	fences        fences
+	bills         bills
+	settling      sync.Mutex // of recordings: what is decided of two takes of a call is decided in turn
+	settled       *prometheus.CounterVec
+	retention     retention // for how long what calls leave is kept
+	sweeps        *sweeps
+	trust         *trust
+	speech        *Speech
+	recognition   *recognition                // nil with engines that were given, or none
+	voices        map[string]voice            // opened, by the name that was asked for
+	mute          error                       // why the vendor of voices did not render a message; nil: it did
+	ttsMetrics    *tts.Metrics                // nil with engines that were given
+	voiceBreakers map[string]*breaker.Breaker // by the name of the engine
+	models        *llm.Engines                // nil: no language model is configured
+	tools         *toolRunner                 // nil: no secret to sign with is configured
+	agents        map[string]*agent
+	twilio        *twilio.Server
+	webrtc        *webrtc.Server
+	caps          *caps // of callers from web pages
+	hooks         *hooks
+	policy        policies
+	failing       atomic.Bool // the ledger can not be written
+	node          string      // whose calls are ours, where several gateways share a database
 
 	public, operator     *http.Server
 	publicAt, operatorAt net.Listener

@@ -158,8 +158,11 @@ func enginesOf(c *configs.Config, file *dialog.Agent) (engines []ExplainedEngine
 		}
 		engines = append(engines, engine)
 	}
-	if address := voiceURL(c, file.Voice.Name); address != "" {
-		voice := ExplainedEngine{Part: "voice", Name: string(c.Speech.TTS)}
+	for i, address := range voiceURLs(c, file) {
+		if address == "" {
+			continue
+		}
+		voice := ExplainedEngine{Part: "voice", Name: string(append([]configs.TTS{c.Speech.TTS}, c.Speech.TTSFallbacks...)[i])}
 		if u, err := url.Parse(address); err == nil && !remote.OnThisMachine(address) {
 			voice.Where = u.Host
 		}

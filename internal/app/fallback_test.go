@@ -85,6 +85,12 @@ func TestWhoMayTakeOver(t *testing.T) {
 			t.Errorf("%s: on this machine %v, asked as in %s, engines at %q; want %v, %s, %q", name, e.Local, e.Mode, where, c.local, c.mode, c.where)
 		}
 	}
+	spare := append(vendor[:0:0], "SIDETONE_SPEECH_TTS_FALLBACKS=elevenlabs", "SIDETONE_SPEECH_ELEVENLABS_API_KEY="+vendorKey)
+	e := explain(t, explaining(t, "  mode: notice\n", "", spare...), app.ExplainQuery{From: inCalifornia, To: inNewYork})
+	if i := slices.IndexFunc(e.Engines, func(e app.ExplainedEngine) bool { return e.Part == "voice" }); e.Local || i < 0 ||
+		e.Engines[i].Where != "api.elevenlabs.io" || e.Engines[i].Name != "elevenlabs" {
+		t.Errorf("with a voice that may take over: on this machine %v, %+v", e.Local, e.Engines)
+	}
 	if _, err := app.CheckAgents(explaining(t, "stt: [openai]\n", "", vendor...)); err == nil || !strings.Contains(err.Error(), "stt[0]: openai is neither") {
 		t.Errorf("an agent that wants an engine which is not there: %v", err)
 	}

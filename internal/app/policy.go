@@ -99,7 +99,8 @@ func adapt(d *consent.Decision, ready *agent, local bool) {
 // local reports whether all engines that get an agent's callers' audio or words run
 // on this machine. A voice does: agents repeat what was said to them.
 func (a *App) local(ready *agent) bool {
-	return localEngines(a.config, ready.Agent) && ready.voice.Local() && (ready.engine == nil || ready.engine.Local())
+	return localEngines(a.config, ready.Agent) && (ready.engine == nil || ready.engine.Local()) &&
+		!slices.ContainsFunc(ready.speakers(), func(s dialog.Speaker) bool { return !s.Local() })
 }
 
 // elsewhere names the engines on other machines that get something of an agent's
@@ -116,8 +117,10 @@ func (a *App) elsewhere(ready *agent) (who []string) {
 			who = append(who, "tool, "+t.Name+": what the language model asked it")
 		}
 	}
-	if !ready.voice.Local() {
-		who = append(who, "voice, "+ready.voice.Name()+": words of the agent")
+	for _, s := range ready.speakers() {
+		if !s.Local() {
+			who = append(who, "voice, "+s.Name()+": words of the agent")
+		}
 	}
 	return who
 }
@@ -128,8 +131,10 @@ func localEngines(c *configs.Config, file *dialog.Agent) bool {
 	if slices.ContainsFunc(recognisers(c, file), func(name configs.STT) bool { return vendorURL(c, name) != "" }) {
 		return false
 	}
-	voice := voiceURL(c, file.Voice.Name)
-	return (file.LLM == nil || localModel(c)) && (voice == "" || remote.OnThisMachine(voice))
+	if slices.ContainsFunc(voiceURLs(c, file), func(address string) bool { return address != "" && !remote.OnThisMachine(address) }) {
+		return false
+	}
+	return file.LLM == nil || localModel(c)
 }
 
 // localModel reports whether all language models that may be asked do.

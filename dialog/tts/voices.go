@@ -1,0 +1,286 @@
+package tts
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"iter"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sidetone/dialog"
+	"sidetone/internal/breaker"
+	"sidetone/media"
+)
+
+// ErrUnavailable says that every voice was left out, since none has worked of late.
+var ErrUnavailable = errors.New("tts: no voice is there to be asked")
+
+// errSlow is why a voice was given up.
+var errSlow = errors.New("tts: no audio in time, and another voice is there")
+
+// VoicesOptions is what voices need beside themselves. Zero fields take the defaults.
+type VoicesOptions struct {
+	// First is the longest wait for a voice's first audio, and Idle for more once what
+	// came can have been heard, while there is another voice to ask: 1.5 s. All is that
+	// for the first audio of any: 3 s.
+	First, Idle, All time.Duration
+	Log              *slog.Logger // nil for none
+}
+
+// Voices are speakers in the order in which they are asked: each takes over from those
+// before it, also in the middle of a sentence. They are shared by all calls, and so
+// is what is known of who works. They start no goroutine.
+type Voices struct {
+	list []*voice
+	o    VoicesOptions
+}
+
+// Voice is a speaker of several, and what is known of it by all calls.
+type Voice struct {
+	Speaker dialog.Speaker
+	Breaker *breaker.Breaker
+}
+
+// voice is a Voice and how fast it speaks.
+type voice struct {
+	Voice
+	mu   sync.Mutex
+	pace pace
+}
+
+// NewVoices returns voices; there must be one at least.
+func NewVoices(o VoicesOptions, first Voice, others ...Voice) *Voices {
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{{&o.First, 1500 * time.Millisecond}, {&o.Idle, 1500 * time.Millisecond}, {&o.All, 3 * time.Second}} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	v := &Voices{o: o}
+	for _, one := range append([]Voice{first}, others...) {
+		v.list = append(v.list, &voice{Voice: one})
+	}
+	return v
+}
+
+// ForCall returns the voices for one call: one that took over keeps the floor, so that
+// the agent does not change its voice with every sentence. Where none works, the
+// prepared sentences can be said all the same; they may be nil.
+func (v *Voices) ForCall(prepared map[string]media.Audio) dialog.Speaker {
+	return &speaking{Voices: v, prepared: prepared}
+}
+
+// speaking is the voices of one call. Its sentences are asked for one after another.
+type speaking struct {
+	*Voices
+	prepared map[string]media.Audio
+	at       atomic.Int32 // who speaks
+	mute     bool         // nobody could say the sentence before
+}
+
+var _ dialog.Speaker = (*speaking)(nil)
+
+// Name returns the name of the voice that speaks.
+func (s *speaking) Name() string { return s.list[s.at.Load()].Speaker.Name() }
+
+// Speakers returns the voices, in order.
+func (v *Voices) Speakers() []dialog.Speaker {
+	all := make([]dialog.Speaker, len(v.list))
+	for i, one := range v.list {
+		all[i] = one.Speaker
+	}
+	return all
+}
+
+// Local reports whether the words stay on this machine, whoever speaks.
+func (v *Voices) Local() bool {
+	for _, one := range v.list {
+		if !one.Speaker.Local() {
+			return false
+		}
+	}
+	return true
+}
+
+// Speak implements dialog.Speaker. When the last voice fails in the middle of a
+// sentence the error is a *dialog.CutError.
+func (s *speaking) Speak(ctx context.Context, text string, rate int) iter.Seq2[[]int16, error] {
+	return func(yield func([]int16, error) bool) {
+		if s.mute && s.recite(text, rate, yield) {
+			return
+		}
+		t := &telling{text: text, rest: text, rate: rate, began: time.Now(), yield: yield, err: ErrUnavailable}
+		order := s.order()
+		for n, i := range order {
+			if s.tell(ctx, t, i, s.ready(order[n+1:])) {
+				s.mute = s.mute && t.err != nil
+				return
+			}
+		}
+		if s.mute = true; !t.said && s.recite(text, rate, yield) {
+			return
+		}
+		if t.said {
+			t.err = &dialog.CutError{Said: before(text, t.rest), Err: t.err}
+		}
+		yield(nil, t.err)
+	}
+}
+
+// order is the voices as they are asked: the one that speaks, those after it, and then
+// those before it.
+func (s *speaking) order() []int {
+	order := make([]int, 0, len(s.list))
+	for i := range s.list {
+		order = append(order, (int(s.at.Load())+i)%len(s.list))
+	}
+	return order
+}
+
+// recite says a prepared sentence, and reports whether there is one.
+func (s *speaking) recite(text string, rate int, yield func([]int16, error) bool) bool {
+	audio, ok := s.prepared[text]
+	if !ok {
+		return false
+	}
+	pcm, err := media.Resample(audio.PCM, audio.Rate, rate)
+	if err != nil {
+		return false
+	}
+	yield(pcm, nil)
+	return true
+}
+
+// telling is a sentence on its way.
+type telling struct {
+	text, rest string // all of it, and what has yet to be said
+	rate       int
+	began      time.Time
+	yield      func([]int16, error) bool
+	said       bool  // something was
+	err        error // of the newest voice
+}
+
+// tell has one voice say what is left, and reports whether that is all there is to do.
+func (s *speaking) tell(ctx context.Context, t *telling, i int, another bool) (done bool) {
+	v := s.list[i]
+	pass, ok := v.Breaker.Enter()
+	if !ok {
+		return false
+	}
+	if took := s.at.Swap(int32(i)); int(took) != i {
+		v.Breaker.TookOver(t.said)
+	}
+	got, gone, err := s.listen(ctx, t, v, another)
+	if gone || ctx.Err() != nil {
+		pass.Leave(breaker.Neutral, 0, nil)
+		if !gone {
+			t.yield(nil, ctx.Err())
+		}
+		return true
+	}
+	verdict, wait := judge(err)
+	pass.Leave(verdict, wait, err)
+	if err == nil {
+		v.learn(t.rest, got)
+		t.err = nil
+		return true
+	}
+	s.o.Log.Warn("voice lost in a sentence", "engine", v.Speaker.Name(), "err", err)
+	t.err = err
+	if got > 0 {
+		t.said, t.rest = true, v.unsaid(t.rest, got)
+	}
+	return false
+}
+
+// ready reports whether one of the voices would be asked.
+func (s *speaking) ready(those []int) bool {
+	return slices.ContainsFunc(those, func(i int) bool { return s.list[i].Breaker.Ready() })
+}
+
+// patience is how long the first audio and more may take; 0: as long as the voice
+// itself allows. A sentence is lost sooner where the caller can be told.
+func (s *speaking) patience(t *telling, another bool) (first, idle time.Duration) {
+	left := max(shortest, s.o.All-time.Since(t.began))
+	switch {
+	case another:
+		return min(s.o.First, left), s.o.Idle
+	case len(s.prepared) > 0:
+		return left, s.o.Idle
+	}
+	return 0, 0
+}
+
+// shortest is how long any voice has.
+const shortest = 500 * time.Millisecond
+
+// listen passes on what a voice says of the rest. It returns how much that was, and
+// whether nobody listens any more.
+func (s *speaking) listen(ctx context.Context, t *telling, v *voice, another bool) (got time.Duration, gone bool, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	first, idle := s.patience(t, another)
+	timer := time.AfterFunc(cmp.Or(first, time.Hour), func() { cancel(errSlow) })
+	defer timer.Stop()
+	if first == 0 {
+		timer.Stop()
+	}
+	samples, began := 0, time.Time{}
+	for pcm, failed := range v.Speaker.Speak(ctx, t.rest, t.rate) {
+		timer.Stop() // the time that the call takes is not the voice's
+		if err = failed; err != nil {
+			break
+		}
+		if samples == 0 {
+			began = time.Now()
+		}
+		samples += len(pcm)
+		if !t.yield(pcm, nil) {
+			return 0, true, nil
+		}
+		if idle > 0 { // what is there has to be heard first
+			ahead := lasting(samples, t.rate) - time.Since(began)
+			timer.Reset(idle + min(max(0, ahead), mostAhead))
+		}
+	}
+	got = lasting(samples, t.rate)
+	if cause := context.Cause(ctx); errors.Is(cause, errSlow) && err != nil {
+		err = &Failure{Engine: v.Speaker.Name(), Op: "speak", Class: TimedOut}
+	}
+	if err == nil && samples == 0 {
+		err = &Failure{Engine: v.Speaker.Name(), Op: "speak", Class: Protocol}
+	}
+	return got, false, err
+}
+
+// mostAhead bounds how much longer than idle a voice may pause that is ahead of what
+// can have been heard.
+const mostAhead = 5 * time.Second
+
+func lasting(samples, rate int) time.Duration {
+	return time.Duration(samples) * time.Second / time.Duration(rate)
+}
+
+// judge says what the end of a sentence says of its voice.
+func judge(err error) (v breaker.Verdict, wait time.Duration) {
+	var f *Failure
+	switch {
+	case err == nil:
+		return breaker.Good, 0
+	case !errors.As(err, &f):
+		return breaker.Bad, 0
+	case f.Class == Denied, f.Class == Limited && f.RetryAfter > 0:
+		return breaker.Hopeless, f.RetryAfter
+	}
+	return breaker.Bad, f.RetryAfter
+}
