@@ -1,9 +1,11 @@
 // Package tts prepares text for speech: it cuts a stream of text into
-// sentences, writes numbers, addresses and codes out as people say them, and
-// keeps the audio of sentences that are said again and again. The voices
-// themselves live in its subpackages.
+// sentences, writes numbers, addresses and codes out as people say them, knows how
+// agents want words pronounced, and keeps the audio of sentences that are said
+// again and again. The voices themselves live in its subpackages; what those on this
+// machine have in common is Workers.
 //
-// It refuses to make audio and to know a vendor. It starts no goroutine.
+// It refuses to make audio and to know a vendor. Its only goroutines are those of
+// Workers, whose Close waits for them.
 package tts
 
 import (

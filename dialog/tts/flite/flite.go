@@ -2,7 +2,7 @@
 // run by wazero inside this process, with no cgo, no subprocess and no network.
 // It speaks English.
 //
-// It refuses text of more than MaxText characters and never writes text or
+// It refuses text of more than tts.MaxText characters and never writes text or
 // audio to a disk. A Voice owns the goroutines that synthesise, started by New
 // and waited for by Close.
 package flite
@@ -15,8 +15,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"unicode/utf8"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
@@ -24,11 +22,7 @@ import (
 	"sidetone/dialog"
 	"sidetone/dialog/tts"
 	"sidetone/internal/models"
-	"sidetone/media"
 )
-
-// MaxText is the most that Speak takes at once, in characters.
-const MaxText = 1000
 
 // pieces are cut at clauses, of which the first is the shortest.
 var pieces = tts.Cutter{Min: 12, First: 160, Max: 160}
@@ -41,8 +35,6 @@ const memoryPages = 768
 var (
 	ErrUnavailable  = errors.New("flite: voice is not available")
 	ErrUnknownVoice = errors.New("flite: unknown voice")
-	ErrTooLong      = fmt.Errorf("flite: text is longer than %d characters", MaxText)
-	ErrClosed       = errors.New("flite: voice is closed")
 )
 
 // Options says which voice to load, and from where.
@@ -71,25 +63,10 @@ type Voice struct {
 	name     string
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
-	jobs     chan job
-	closed   chan struct{}
-	close    sync.Once
-	workers  sync.WaitGroup
+	workers  *tts.Workers
 }
 
 var _ dialog.Speaker = (*Voice)(nil)
-
-// job is one piece of text on its way to a worker, which answers once.
-type job struct {
-	ctx  context.Context
-	text string
-	done chan<- result
-}
-
-type result struct {
-	wave wave
-	err  error
-}
 
 // New compiles the module (a quarter of a second, much less from CacheDir) and
 // starts the workers. Its errors wrap ErrUnknownVoice, or ErrUnavailable and why
@@ -118,18 +95,15 @@ func New(ctx context.Context, o Options) (*Voice, error) {
 		}
 		config = config.WithCompilationCache(cache)
 	}
-	v := &Voice{
-		name:    o.Voice,
-		runtime: wazero.NewRuntimeWithConfig(ctx, config),
-		jobs:    make(chan job),
-		closed:  make(chan struct{}),
-	}
+	v := &Voice{name: o.Voice, runtime: wazero.NewRuntimeWithConfig(ctx, config)}
 	if err := v.load(ctx, wasm); err != nil {
 		return nil, errors.Join(err, v.runtime.Close(context.WithoutCancel(ctx)))
 	}
+	var workers []tts.Worker
 	for range o.Parallel {
-		v.workers.Go(v.work)
+		workers = append(workers, &worker{voice: v})
 	}
+	v.workers = tts.NewWorkers(pieces, gains[v.name], workers...)
 	return v, nil
 }
 
@@ -148,8 +122,7 @@ func (v *Voice) load(ctx context.Context, wasm []byte) error {
 // Close ends the workers, waits for them (at most the synthesis of one piece)
 // and frees the module. It is idempotent.
 func (v *Voice) Close() error {
-	v.close.Do(func() { close(v.closed) })
-	v.workers.Wait()
+	v.workers.Close()
 	return v.runtime.Close(context.Background())
 }
 
@@ -159,72 +132,37 @@ func (v *Voice) Name() string { return "flite" }
 // Local returns true: the words stay in this process.
 func (v *Voice) Local() bool { return true }
 
-// Speak yields text as mono PCM at rate Hz, clause by clause: one chunk each,
-// levelled to about -20 dBFS, the silence after it 100 ms long. It returns at
-// once when ctx ends. It yields ErrTooLong, ErrClosed, ctx's error, or that of
-// the module. Text without words yields nothing.
+// Speak yields text as tts.Workers do, clause by clause.
 func (v *Voice) Speak(ctx context.Context, text string, rate int) iter.Seq2[[]int16, error] {
-	return func(yield func([]int16, error) bool) {
-		if utf8.RuneCountInString(text) > MaxText {
-			yield(nil, ErrTooLong)
-			return
-		}
-		for _, piece := range pieces.Pieces(tts.Normalize(text)) {
-			pcm, err := v.speak(ctx, piece, rate)
-			if !yield(pcm, err) || err != nil {
-				return
-			}
-		}
+	return v.workers.Speak(ctx, text, rate)
+}
+
+// worker runs one instance after another. A fresh one for every piece makes the
+// same text the same audio; it is made ahead.
+type worker struct {
+	voice *Voice
+	next  *instance
+	err   error // of making it
+}
+
+// Prepare implements tts.Worker.
+func (w *worker) Prepare() {
+	w.Close()
+	w.next, w.err = w.voice.instantiate()
+}
+
+// Close implements tts.Worker.
+func (w *worker) Close() {
+	if w.next != nil {
+		w.next.close()
 	}
 }
 
-// speak has one piece synthesised by the next free worker.
-func (v *Voice) speak(ctx context.Context, piece string, rate int) ([]int16, error) {
-	done := make(chan result, 1) // a worker never waits for who has gone
-	select {
-	case v.jobs <- job{ctx, piece, done}:
-	case <-v.closed:
-		return nil, ErrClosed
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+// Say implements tts.Worker.
+func (w *worker) Say(_ context.Context, piece string) ([]int16, int, error) {
+	if w.err != nil {
+		return nil, 0, w.err
 	}
-	select {
-	case r := <-done:
-		if r.err != nil {
-			return nil, r.err
-		}
-		pcm, err := media.Resample(tts.Polish(r.wave.pcm, r.wave.rate, gains[v.name]), r.wave.rate, rate)
-		if err != nil {
-			return nil, fmt.Errorf("flite: resample: %w", err)
-		}
-		return pcm, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
-
-// work synthesises one job after another until the voice is closed. A fresh
-// instance for every job makes the same text the same audio; it is made ahead,
-// while nobody waits.
-func (v *Voice) work() {
-	next, err := v.instantiate()
-	for {
-		select {
-		case <-v.closed:
-			next.close()
-			return
-		case j := <-v.jobs:
-			if j.ctx.Err() != nil {
-				j.done <- result{err: context.Cause(j.ctx)}
-				continue
-			}
-			var w wave
-			if err == nil {
-				w, err = next.run(j.text)
-			}
-			j.done <- result{w, err}
-			next.close()
-			next, err = v.instantiate()
-		}
-	}
+	wave, err := w.next.run(piece)
+	return wave.pcm, wave.rate, err
 }

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
+	"sidetone/dialog/tts"
 	"sidetone/internal/models"
 	"sidetone/internal/models/modelstest"
 	"sidetone/media"
@@ -116,96 +116,20 @@ func TestNumbersAreSaid(t *testing.T) {
 	}
 }
 
-func TestFirstClauseComesFirst(t *testing.T) {
-	v := open(t, "kal16")
-	chunks := 0
-	for chunk, err := range v.Speak(t.Context(), "Thank you for calling, please tell me what this is about; I will write it down.", 8000) {
-		if err != nil || len(chunk) == 0 {
-			t.Fatalf("chunk of %d samples, error %v", len(chunk), err)
-		}
-		if chunks++; chunks == 1 && len(chunk) > 2*8000 {
-			t.Errorf("the first chunk is %d samples long", len(chunk))
-		}
-	}
-	if chunks != 2 {
-		t.Errorf("%d chunks, want 2", chunks)
-	}
-}
-
+// TestTextIsBounded says the longest text there may be, with nothing to cut it at.
 func TestTextIsBounded(t *testing.T) {
 	v := open(t, "kal")
-	for _, err := range v.Speak(t.Context(), strings.Repeat("é", MaxText+1), 8000) {
-		if !errors.Is(err, ErrTooLong) {
-			t.Errorf("got %v", err)
-		}
-	}
-	for _, text := range []string{"", " \n", "😀", "...", "\x00\xff", "-", "你好"} {
-		if pcm := speak(t, v, text, 8000); pcm != nil {
-			t.Errorf("%q gave %d samples", text, len(pcm))
-		}
-	}
-	// The longest text there may be, and nothing to cut it at.
-	for _, text := range []string{strings.Repeat("9", MaxText), strings.Repeat("x", MaxText), "-voice kal -o /etc/passwd <speak>"} {
+	for _, text := range []string{strings.Repeat("9", tts.MaxText), strings.Repeat("x", tts.MaxText), "-voice kal -o /etc/passwd <speak>"} {
 		if pcm := speak(t, v, text, 8000); len(pcm) < 8000 {
 			t.Errorf("%.20q gave %d samples", text, len(pcm))
 		}
 	}
-}
-
-func TestCancelledSpeechReturnsAtOnce(t *testing.T) {
-	v := open(t, "rms")
-	gone := errors.New("interrupted")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	defer cancel(nil)
-	chunks := 0
-	for _, err := range v.Speak(ctx, strings.Repeat("one two three four, ", 40), 8000) {
-		if chunks++; chunks == 2 {
-			if !errors.Is(err, gone) {
-				t.Errorf("went on with %v", err)
-			}
-			continue
-		}
-		cancel(gone)
-	}
-	if chunks != 2 {
-		t.Errorf("%d chunks, want the first and the error", chunks)
-	}
-	if pcm := speak(t, v, "Still here.", 8000); len(pcm) == 0 {
-		t.Error("the voice is silent after a cancelled reply")
-	}
-	for range v.Speak(t.Context(), line, 8000) {
-		break // a reader that stops
-	}
-	// A text that waits for a worker can be cancelled too.
-	ctx, stop := context.WithTimeout(t.Context(), time.Nanosecond)
-	defer stop()
-	<-ctx.Done()
-	for _, err := range v.Speak(ctx, "Never said.", 8000) {
-		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %v", err)
-		}
-	}
-}
-
-func TestClosedVoice(t *testing.T) {
-	v := open(t, "kal")
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			for _, err := range v.Speak(context.Background(), line, 8000) {
-				if err != nil && !errors.Is(err, ErrClosed) {
-					t.Error(err)
-				}
-			}
-		})
-	}
 	if err := v.Close(); err != nil {
 		t.Error(err)
 	}
-	wg.Wait()
 	for _, err := range v.Speak(t.Context(), line, 8000) {
-		if !errors.Is(err, ErrClosed) {
-			t.Errorf("got %v", err)
+		if !errors.Is(err, tts.ErrClosed) {
+			t.Errorf("closed, it says %v", err)
 		}
 	}
 }

@@ -2,7 +2,7 @@
 // by the ONNX Runtime on this machine, to which the program espeak-ng says how
 // words are pronounced. It speaks English.
 //
-// It refuses text of more than MaxText characters, and never writes text or audio
+// It refuses text of more than tts.MaxText characters, and never writes text or audio
 // to a disk. espeak-ng gets the words by its standard input, without a shell, and
 // is started again when it fails. A Voice owns the goroutines that synthesise,
 // each with an espeak-ng of its own; New starts them and Close waits for them. At
@@ -19,15 +19,10 @@ import (
 	"os/exec"
 	"runtime"
 	"sync"
-	"unicode/utf8"
 
 	"sidetone/dialog"
 	"sidetone/dialog/tts"
-	"sidetone/media"
 )
-
-// MaxText is the most that Speak takes at once, in characters.
-const MaxText = 1000
 
 // Joe is the name of the voice.
 const Joe = "joe"
@@ -39,12 +34,8 @@ const gain = 1
 // others for long.
 var pieces = tts.Cutter{Min: 12, First: 36, Max: 100}
 
-// Errors of this package.
-var (
-	ErrUnavailable = errors.New("piper: voice is not available")
-	ErrTooLong     = fmt.Errorf("piper: text is longer than %d characters", MaxText)
-	ErrClosed      = errors.New("piper: voice is closed")
-)
+// ErrUnavailable says that there can be no voice.
+var ErrUnavailable = errors.New("piper: voice is not available")
 
 // Options says what a Voice is made of. Zero fields take the defaults.
 type Options struct {
@@ -55,26 +46,12 @@ type Options struct {
 
 // Voice speaks. It is safe for use by all calls at once.
 type Voice struct {
-	network       *network
-	first, others chan job // the first pieces of replies, which are waited for, and all others
-	closed        chan struct{}
-	close         sync.Once
-	workers       sync.WaitGroup
+	network *network
+	workers *tts.Workers
+	close   sync.Once
 }
 
 var _ dialog.Speaker = (*Voice)(nil)
-
-// job is one piece of text on its way to a worker, which answers once.
-type job struct {
-	ctx  context.Context
-	text string
-	done chan<- result
-}
-
-type result struct {
-	pcm []int16 // at the voice's rate
-	err error
-}
 
 // New loads the network, which takes about a second, and starts the workers. Its
 // errors wrap ErrUnavailable and why there can be no voice, such as
@@ -92,13 +69,12 @@ func New(o Options) (*Voice, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, errors.Join(err, n.function.Close()))
 	}
-	v := &Voice{network: n, first: make(chan job), others: make(chan job), closed: make(chan struct{})}
+	var workers []tts.Worker
 	for range cmp.Or(max(0, o.Parallel), max(1, runtime.GOMAXPROCS(0)-1)) {
-		p := &phonemizer{program, n.Espeak.Voice, patience, process}
+		workers = append(workers, &worker{n, &phonemizer{program, n.Espeak.Voice, patience, process}})
 		process = nil // the others start their own when they are needed
-		v.workers.Go(func() { v.work(p) })
 	}
-	return v, nil
+	return &Voice{network: n, workers: tts.NewWorkers(pieces, gain, workers...)}, nil
 }
 
 // Close ends the workers and their programs, waits for them (at most the synthesis
@@ -106,8 +82,7 @@ func New(o Options) (*Voice, error) {
 func (v *Voice) Close() error {
 	var err error
 	v.close.Do(func() {
-		close(v.closed)
-		v.workers.Wait()
+		v.workers.Close()
 		err = v.network.function.Close()
 	})
 	return err
@@ -119,91 +94,38 @@ func (v *Voice) Name() string { return "piper" }
 // Local returns true: the words stay on this machine.
 func (v *Voice) Local() bool { return true }
 
-// Speak yields text as mono PCM at rate Hz, a chunk for each clause or two, at
-// about -20 dBFS, the silence after it 100 ms long. It returns at once when ctx
-// ends. It yields ErrTooLong, ErrClosed, ctx's error, or that of the synthesis.
-// Text without words yields nothing. The same words never sound quite the same.
+// Speak yields text as tts.Workers do, a chunk for each clause or two. The same
+// words never sound quite the same.
 func (v *Voice) Speak(ctx context.Context, text string, rate int) iter.Seq2[[]int16, error] {
-	return func(yield func([]int16, error) bool) {
-		if utf8.RuneCountInString(text) > MaxText {
-			yield(nil, ErrTooLong)
-			return
-		}
-		queue := v.first
-		for _, piece := range pieces.Pieces(tts.Normalize(text)) {
-			pcm, err := v.speak(ctx, queue, piece, rate)
-			if !yield(pcm, err) || err != nil {
-				return
-			}
-			queue = v.others
-		}
-	}
+	return v.workers.Speak(ctx, text, rate)
 }
 
-// speak has one piece synthesised by the next free worker.
-func (v *Voice) speak(ctx context.Context, queue chan<- job, piece string, rate int) ([]int16, error) {
-	done := make(chan result, 1) // a worker never waits for who has gone
-	select {
-	case queue <- job{ctx, piece, done}:
-	case <-v.closed:
-		return nil, ErrClosed
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	select {
-	case r := <-done:
-		if r.err != nil {
-			return nil, r.err
-		}
-		pcm, err := media.Resample(tts.Polish(r.pcm, v.network.Audio.Rate, gain), v.network.Audio.Rate, rate)
-		if err != nil {
-			return nil, fmt.Errorf("piper: resample: %w", err)
-		}
-		return pcm, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
+// worker is the network, and an espeak-ng of its own.
+type worker struct {
+	network    *network
+	phonemizer *phonemizer
 }
 
-// work synthesises one job after another until the voice is closed. A first piece
-// goes before all others: those have audio that is played while they wait.
-func (v *Voice) work(p *phonemizer) {
-	defer p.close()
-	for {
-		var j job
-		select {
-		case <-v.closed:
-			return
-		case j = <-v.first:
-		default:
-			select {
-			case <-v.closed:
-				return
-			case j = <-v.first:
-			case j = <-v.others:
-			}
-		}
-		pcm, err := v.synthesise(j, p)
-		j.done <- result{pcm, err}
-	}
-}
+// Prepare implements tts.Worker: there is nothing to be done ahead.
+func (*worker) Prepare() {}
 
-func (v *Voice) synthesise(j job, p *phonemizer) ([]int16, error) {
-	if j.ctx.Err() != nil {
-		return nil, context.Cause(j.ctx)
-	}
-	parts := clauses(j.text)
+// Close implements tts.Worker.
+func (w *worker) Close() { w.phonemizer.close() }
+
+// Say implements tts.Worker.
+func (w *worker) Say(ctx context.Context, piece string) ([]int16, int, error) {
+	parts := clauses(piece)
 	words := make([]string, len(parts))
 	for i, c := range parts {
 		words[i] = c.words
 	}
-	said, err := p.say(words)
+	said, err := w.phonemizer.say(words)
 	if err != nil {
-		return nil, fmt.Errorf("piper: pronounce: %w", err)
+		return nil, 0, fmt.Errorf("piper: pronounce: %w", err)
 	}
-	pcm, err := v.network.speak(j.ctx, written(parts, said))
+	pcm, err := w.network.speak(ctx, written(parts, said))
 	if err != nil {
-		return nil, fmt.Errorf("piper: synthesise: %w", err)
+		return nil, 0, fmt.Errorf("piper: synthesise: %w", err)
 	}
-	return pcm, nil
+	return pcm, w.network.Audio.Rate, nil
 }

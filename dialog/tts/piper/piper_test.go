@@ -8,10 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 
+	"sidetone/dialog/tts"
 	"sidetone/internal/models"
 	"sidetone/internal/models/modelstest"
 	"sidetone/media"
@@ -119,116 +118,40 @@ func firstFirst(t *testing.T, v *Voice) {
 	}
 }
 
+// bounded says what is not made of words.
 func bounded(t *testing.T, v *Voice) {
-	for _, err := range v.Speak(t.Context(), strings.Repeat("é", MaxText+1), 8000) {
-		if !errors.Is(err, ErrTooLong) {
-			t.Errorf("got %v", err)
-		}
-	}
-	for _, text := range []string{"", " \n", "😀", "...", "\x00\xff", "-", "你好"} {
-		if pcm := speak(t, v, text, 8000); pcm != nil {
-			t.Errorf("%q gave %d samples", text, len(pcm))
-		}
-	}
 	for _, text := range []string{strings.Repeat("x", pieces.First+4), "[[ˈɛ]] -f /etc/passwd <speak>", "a"} {
 		if pcm := speak(t, v, text, 8000); len(pcm) < 1600 {
 			t.Errorf("%.20q gave %d samples", text, len(pcm))
 		}
 	}
-	for _, err := range v.Speak(t.Context(), "Hi.", 12345) {
-		if !errors.Is(err, media.ErrUnsupported) {
-			t.Errorf("at an odd rate: %v", err)
-		}
-	}
 }
 
+// cancelled has what nobody waits for any more not computed to its end.
 func cancelled(t *testing.T, v *Voice) {
 	gone := errors.New("interrupted")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	defer cancel(nil)
-	chunks := 0
-	for _, err := range v.Speak(ctx, strings.Repeat("one two three four, ", 40), 8000) {
-		if chunks++; chunks == 2 {
-			if !errors.Is(err, gone) {
-				t.Errorf("went on with %v", err)
-			}
-			continue
-		}
-		cancel(gone)
-	}
-	if chunks != 2 {
-		t.Errorf("%d chunks, want the first and the error", chunks)
-	}
-	for range v.Speak(t.Context(), greeting, 8000) {
-		break // a reader that stops
-	}
-	if pcm := speak(t, v, "Still here.", 8000); len(pcm) == 0 {
-		t.Error("the voice is silent after a cancelled reply")
-	}
-	// What nobody waits for any more is not computed to its end.
 	phonemes := strings.Repeat("həlˈoʊ ", 60)
-	ctx, cancel = context.WithCancelCause(t.Context())
+	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(gone)
 	if _, err := v.network.speak(ctx, phonemes); !errors.Is(err, gone) {
 		t.Errorf("a synthesis that nobody wants gave %v", err)
 	}
+	if pcm := speak(t, v, "Still here.", 8000); len(pcm) == 0 {
+		t.Error("the voice is silent after a cancelled reply")
+	}
 }
 
 func closed(t *testing.T, v *Voice) {
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			for _, err := range v.Speak(context.Background(), greeting, 8000) {
-				if err != nil && !errors.Is(err, ErrClosed) {
-					t.Error(err)
-				}
-			}
-		})
+	for range 2 {
+		if err := v.Close(); err != nil {
+			t.Error(err)
+		}
 	}
-	if err := v.Close(); err != nil {
-		t.Error(err)
-	}
-	wg.Wait()
 	for _, err := range v.Speak(t.Context(), greeting, 8000) {
-		if !errors.Is(err, ErrClosed) {
+		if !errors.Is(err, tts.ErrClosed) {
 			t.Errorf("got %v", err)
 		}
 	}
-	if err := v.Close(); err != nil {
-		t.Error(err)
-	}
-}
-
-// A piece that somebody waits for goes before those that follow audio.
-func TestFirstPiecesGoFirst(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		v := &Voice{first: make(chan job), others: make(chan job), closed: make(chan struct{})}
-		done := make(chan result, 6)
-		send := func(queue chan<- job, name string) {
-			ctx, cancel := context.WithCancelCause(t.Context())
-			cancel(errors.New(name)) // the worker answers without any work
-			go func() { queue <- job{ctx, name, done} }()
-		}
-		for range 3 {
-			send(v.others, "other")
-		}
-		for range 3 {
-			send(v.first, "first")
-		}
-		synctest.Wait()
-		v.workers.Go(func() { v.work(&phonemizer{}) })
-		for i := range 6 {
-			want := "first"
-			if i >= 3 {
-				want = "other"
-			}
-			if got := (<-done).err.Error(); got != want {
-				t.Errorf("the %d. is %s, want %s", i+1, got, want)
-			}
-		}
-		close(v.closed)
-		v.workers.Wait()
-	})
 }
 
 func TestVoiceIsUnavailable(t *testing.T) {
