@@ -131,6 +131,7 @@ type Call struct {
 	waiting    []media.Frame // caller audio since a grant that is not on disk yet
 	result     Result
 	turn       stopwatch
+	timing     timing
 	due        time.Time // when the playout wants to be stepped
 	passed     time.Time // the newest beat
 	awake      time.Time // since when beats have come without a pause
@@ -214,7 +215,7 @@ func (s sink) Send(f media.Frame) error {
 		s.Metrics.firstAudio.Observe(now.Sub(s.began).Seconds())
 	}
 	s.echo.Sent(f.PCM)
-	s.turn.sent(now, s.Metrics)
+	s.turn.sent(now, s.Call)
 	return s.Leg.Send(f)
 }
 func (s sink) Mark(id media.MarkID) error { return s.Leg.Mark(id) }

@@ -226,11 +226,11 @@ func (w *stopwatch) synthesised(took time.Duration) {
 }
 
 // sent takes the sending of a frame.
-func (w *stopwatch) sent(now time.Time, m *Metrics) {
+func (w *stopwatch) sent(now time.Time, c *Call) {
 	if w.began.IsZero() || w.ready.IsZero() {
 		return
 	}
-	m.stage(stagePlayout, now.Sub(w.ready))
-	m.stage(stageGateway, max(0, now.Sub(w.began)-w.engines))
+	c.stage(stagePlayout, now.Sub(w.ready))
+	c.stage(stageGateway, max(0, now.Sub(w.began)-w.engines))
 	w.began = time.Time{}
 }

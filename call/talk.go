@@ -136,7 +136,7 @@ func (c *Call) act(a dialog.Action) {
 	case dialog.Note:
 		c.keepAnswer(a.Answer)
 	case dialog.Observe:
-		c.Metrics.stage(a.Stage, a.Took.Duration())
+		c.stage(a.Stage, a.Took.Duration())
 	case dialog.End:
 		next := telephony.Next{}
 		if a.Transfer != "" {
@@ -298,7 +298,7 @@ func (c *Call) sound(s speech) {
 	if !s.end {
 		if sp.made == 0 {
 			c.turn.synthesised(s.took)
-			c.Metrics.stage(stageTTS, s.took)
+			c.stage(stageTTS, s.took)
 		}
 		sp.made += media.TickOfSample(int64(len(s.pcm)), c.info.Rate)
 		c.playout.Append(s.clip, s.pcm)
@@ -361,6 +361,7 @@ func (c *Call) played(spans []media.Span) {
 			}
 			continue
 		}
+		c.timing.played = s.At
 		c.turnTo(dialog.Played{
 			At: at, Clip: of.clip, From: s.At, Offset: s.From + length,
 			Length: c.spoken.length[s.Clip], Done: s.Done,

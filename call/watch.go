@@ -18,6 +18,7 @@ const (
 	RecordingResumed UpdateKind = "resumed"
 	Spoke            UpdateKind = "turn"
 	Answered         UpdateKind = "answer"
+	TurnTimed        UpdateKind = "timing"
 	CallEnded        UpdateKind = "ended"
 )
 
@@ -29,6 +30,7 @@ type Update struct {
 	Consent consent.Outcome    // ConsentSettled
 	Turn    *transcribe.Turn   // Spoke
 	Answer  *transcribe.Answer // Answered
+	Timing  *Timing            // TurnTimed
 	Result  Result             // CallEnded
 }
 

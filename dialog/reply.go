@@ -174,7 +174,7 @@ func (m *Machine) played(e Played) {
 	if e.Offset <= c.offset {
 		return
 	}
-	if !c.filler && !m.reply.told() && m.reply.kind == Said {
+	if !c.filler && !m.reply.sounded() && m.reply.kind == Said {
 		m.act(Observe{Stage: StageTotal, Took: max(0, e.From-m.reply.heard)})
 	}
 	if c.offset == 0 {

@@ -1,6 +1,7 @@
 package dialog
 
 import (
+	"slices"
 	"time"
 
 	"sidetone/media"
@@ -73,6 +74,12 @@ func (r *reply) begun() bool {
 		}
 	}
 	return false
+}
+
+// sounded reports whether any sound of the reply itself was played, be it less than a
+// word.
+func (r *reply) sounded() bool {
+	return slices.ContainsFunc(r.clips, func(c clip) bool { return !c.filler && c.offset > 0 })
 }
 
 // told reports whether any of the reply itself was played, and not only a filler.

@@ -25,6 +25,7 @@ type Event struct {
 	Consent   consent.Outcome    `json:"consent,omitempty"`
 	Turn      *transcribe.Turn   `json:"turn,omitempty"`
 	Answer    *transcribe.Answer `json:"answer,omitempty"`
+	Timing    *call.Timing       `json:"timing,omitempty"`
 	Outcome   call.Outcome       `json:"outcome,omitempty"`
 	Reason    call.Reason        `json:"reason,omitempty"`
 	Room      Room               `json:"room,omitempty"` // of RoomChanged, which is about no call
@@ -40,13 +41,14 @@ const (
 	ConsentWithdrawn = call.ConsentWithdrawn
 	Spoke            = call.Spoke
 	Answered         = call.Answered
+	TurnTimed        = call.TurnTimed
 	CallEnded        = call.CallEnded
 )
 
 // eventOf makes an event of a call's update.
 func eventOf(i telephony.Info, u call.Update) Event {
 	return Event{Call: i.ID, CarrierID: i.CarrierID, Agent: cmp.Or(u.Agent, i.Agent), Kind: u.Kind, Consent: u.Consent,
-		Turn: u.Turn, Answer: u.Answer, Outcome: u.Result.Outcome, Reason: u.Result.Reason}
+		Turn: u.Turn, Answer: u.Answer, Timing: u.Timing, Outcome: u.Result.Outcome, Reason: u.Result.Reason}
 }
 
 // eventsBehind is how many events a subscriber may be behind before it is cut
