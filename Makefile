@@ -20,7 +20,7 @@ WIDGET      := web/dist/widget.js
 WIDGET_FROM := web/package-lock.json web/build.mjs $(shell find web/src web/demo -type f)
 
 # Packages whose tests place calls in real time: one at a time has the machine.
-PACED       := /(call|cmd/sidetone|internal/app|internal/sim|telephony/webrtc|web)$$
+PACED       := /(call|cmd/sidetone|internal/app|internal/scenario|internal/sim|telephony/webrtc|web)$$
 
 # Of libopus only the codec is wanted, not its reader of files.
 export GOFLAGS := $(strip $(GOFLAGS) -tags=nolibopusfile)

@@ -82,6 +82,7 @@ var layers = map[string][]string{
 	"web/webtest":  {},
 
 	"internal/app":               {"..."},
+	"internal/scenario":          {"media", "configs", "dialog/tts/flite", "transcribe/moonshine", "internal/app", "internal/sim"},
 	"internal/webhooks":          {},
 	"internal/breaker":           {},
 	"internal/onnx":              {"internal/models"},
@@ -98,6 +99,7 @@ var testLayers = map[string][]string{
 	"cmd/sidetone":          {"..."},
 	"internal/app":          {"..."},
 	"internal/sim":          {"..."},
+	"internal/scenario":     {"transcribe", "internal/models/..."},
 	"call":                  {"..."},
 	"telephony":             {"telephony/legtest"},
 	"web":                   {"web/webtest"},

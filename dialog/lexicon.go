@@ -23,7 +23,7 @@ type lexicon struct {
 // lexicons are by the first part of a language tag. A language that is not
 // there has the sounds that all share.
 var lexicons = map[string]lexicon{
-	"": {listening: []string{"mhm", "mm", "mmm", "hm", "hmm", "uh-huh", "uh huh", "mm-hmm", "mm hmm", "aha", "ah", "oh", "ok", "okay"}},
+	"": {listening: []string{"mhm", "mm", "mmm", "mm-h", "mm-m", "hm", "hmm", "uh-huh", "uh huh", "mm-hmm", "mm hmm", "aha", "ah", "oh", "ok", "okay"}},
 	"en": {
 		listening: []string{
 			"yeah", "yep", "yup", "yes", "right", "sure", "i see", "all right", "alright", "got it", "of course",

@@ -23,6 +23,7 @@ type tryOptions struct {
 	voice       string
 	carrier     sim.CarrierOptions
 	web         tryWeb
+	scenarios   tryScenarios
 }
 
 // tryStep is one --say, --wav, --dtmf, --wait, --type or --choose.
@@ -61,13 +62,21 @@ func tryCommand(g *global) *cobra.Command {
 	c := &cobra.Command{Use: "try", Short: "Place a call to the running gateway, as a simulated carrier with a caller, or as a browser",
 		Long: "try calls the running gateway on the real wire: signed webhook, TwiML, media stream, playout, marks;\n" +
 			"with --web: session token, SDP, ICE, DTLS, RTP, and the page's events.\n" +
-			"The caller does each step after the agent has stopped speaking. Without steps it answers the interview that ships.",
+			"The caller does each step after the agent has stopped speaking. Without steps it answers the interview that ships.\n" +
+			"With --scenario a file says what the caller does, and what must come of it: docs/scenarios.md.",
 		Example: "  sidetone try\n  sidetone try --say \"Yes.\" --wav answer.wav --dtmf 2 --save heard.wav\n  sidetone try --hangup-after 3s\n" +
 			"  sidetone try --from +4930123456 --dtmf 1          # agrees by key where nothing less will do\n" +
 			"  sidetone try --web --loss 5 --jitter 60ms --type \"Yes.\" --say \"An eight.\"\n" +
-			"  sidetone try --web --choose agree --type \"Yes.\" --choose unrecorded --choose again --choose agree",
+			"  sidetone try --web --choose agree --type \"Yes.\" --choose unrecorded --choose again --choose agree\n" +
+			"  sidetone try --scenario configs/scenarios/interview.yaml",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.checkScenarios(cmd.Flags()); err != nil {
+				return err
+			}
+			if len(o.scenarios.files) > 0 {
+				return o.play(cmd.Context(), g)
+			}
 			if err := o.check(cmd.Flags().Changed); err != nil {
 				return err
 			}
@@ -90,6 +99,7 @@ func tryCommand(g *global) *cobra.Command {
 	f.Float64Var(&o.carrier.SkewPPM, "skew-ppm", 0, "how much faster than real time the caller's clock runs, in parts per million")
 	f.Float64Var(&o.carrier.EchoDB, "echo-db", 0, "level of the line's echo against what is played, such as -20; 0 is none")
 	o.webFlags(c)
+	o.scenarioFlags(c)
 	return c
 }
 

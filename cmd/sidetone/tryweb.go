@@ -1,18 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"sidetone/configs"
 	"sidetone/internal/app"
 	"sidetone/internal/sim"
 )
@@ -129,7 +124,7 @@ func (o *tryOptions) browse(ctx context.Context, g *global) error {
 		return err
 	}
 	agent := cmp.Or(o.web.agent, config.Agents.Default)
-	token, err := sessionToken(ctx, config, agent)
+	token, err := app.MintToken(ctx, config, agent)
 	if err != nil {
 		return err
 	}
@@ -145,38 +140,4 @@ func (o *tryOptions) browse(ctx context.Context, g *global) error {
 	}
 	show.summary(report, o.save)
 	return err
-}
-
-// sessionToken asks the gateway that runs with this configuration for a session
-// token.
-func sessionToken(ctx context.Context, c *configs.Config, agent string) (app.Token, error) {
-	body, err := json.Marshal(app.TokenRequest{Agent: agent})
-	if err != nil {
-		return app.Token{}, err
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, app.OperatorURL(c)+"/api/v1/session-tokens", bytes.NewReader(body))
-	if err != nil {
-		return app.Token{}, err
-	}
-	r.Header.Set("Content-Type", "application/json")
-	if token := string(c.Server.AdminToken); token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return app.Token{}, fmt.Errorf("no gateway answers: start one with `make run` or `sidetone serve`: %w", err)
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusCreated {
-		var why bytes.Buffer
-		if _, err := why.ReadFrom(http.MaxBytesReader(nil, answer.Body, 1<<10)); err != nil {
-			return app.Token{}, err
-		}
-		return app.Token{}, fmt.Errorf("the gateway gives no session token: %s: %s", answer.Status, strings.TrimSpace(why.String()))
-	}
-	var t app.Token
-	if err := json.NewDecoder(answer.Body).Decode(&t); err != nil {
-		return app.Token{}, fmt.Errorf("the gateway's session token: %w", err)
-	}
-	return t, nil
 }

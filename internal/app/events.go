@@ -25,11 +25,14 @@ type Event struct {
 	Consent   consent.Outcome    `json:"consent,omitempty"`
 	Turn      *transcribe.Turn   `json:"turn,omitempty"`
 	Answer    *transcribe.Answer `json:"answer,omitempty"`
-	Timing    *call.Timing       `json:"timing,omitempty"`
+	Timing    *Timing            `json:"timing,omitempty"`
 	Outcome   call.Outcome       `json:"outcome,omitempty"`
 	Reason    call.Reason        `json:"reason,omitempty"`
 	Room      Room               `json:"room,omitempty"` // of RoomChanged, which is about no call
 }
+
+// Timing is where the time of a turn went, as a call tells it.
+type Timing = call.Timing
 
 // The kinds of event, as the calls name them.
 const (

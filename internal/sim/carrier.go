@@ -64,6 +64,8 @@ type CarrierOptions struct {
 	// caller. NoiseSeed makes it reproducible.
 	NoiseDB   float64
 	NoiseSeed uint64
+	// Ambient, at 8 kHz, sounds behind the caller, over and over.
+	Ambient []int16
 
 	// DiscardHeard keeps no audio: Report.Heard stays empty.
 	DiscardHeard bool

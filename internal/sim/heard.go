@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"slices"
 
 	"sidetone/media"
 )
@@ -27,4 +28,30 @@ func (c *Call) Heard() ([]int16, error) {
 	var heard []byte
 	err := c.do(func(l *line) { heard = bytes.Clone(l.ear.heard) })
 	return media.AppendPCM(nil, heard), err
+}
+
+// Spans returns when the agent has been heard so far, as Report.Agent has it.
+func (c *Call) Spans() (spans []Span, err error) {
+	err = c.do(func(l *line) { spans = slices.Clone(l.ear.spans) })
+	return spans, err
+}
+
+// Heard returns what the caller has heard so far, as WebReport.Heard has it.
+func (c *WebCall) Heard() (heard []int16, err error) {
+	err = c.line.do(func() {
+		if l := c.line; l.ear != nil {
+			heard = slices.Clone(l.ear.heard)
+		}
+	})
+	return heard, err
+}
+
+// Spans returns when the agent has been heard so far, as WebReport.Agent has it.
+func (c *WebCall) Spans() (spans []Span, err error) {
+	err = c.line.do(func() {
+		if l := c.line; l.ear != nil {
+			spans = slices.Clone(l.ear.spans)
+		}
+	})
+	return spans, err
 }

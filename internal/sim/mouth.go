@@ -38,7 +38,7 @@ func (s *Spoken) Wait(ctx context.Context) error {
 }
 
 // mouth is the caller's side of the line: what was queued to be said, and the
-// echo and noise in the room. Without those two, bytes pass unchanged.
+// echo and noise in the room. Without these, bytes pass unchanged.
 type mouth struct {
 	pos   int64 // samples taken
 	tail  int64 // the end of the last utterance queued
@@ -86,21 +86,24 @@ func (m *mouth) skip(pos int64) {
 	}
 }
 
-// room adds the echo of what is played and white noise to the caller's audio.
+// room adds the echo of what is played, white noise and what else sounds in the room
+// to the caller's audio.
 type room struct {
 	echo, noise float64 // gain, RMS amplitude; 0 is none
 	rng         *rand.Rand
-	played      []byte // the newest of it, delay samples ahead of what add takes
+	ambient     []int16 // over and over
+	at          int     // in ambient
+	played      []byte  // the newest of it, delay samples ahead of what add takes
 	delay       int
 	pcm, tail   []int16
 }
 
-// newRoom returns nil when opts ask for neither echo nor noise.
+// newRoom returns nil when opts ask for neither echo nor noise nor anything else.
 func newRoom(opts CarrierOptions) *room {
-	if opts.EchoDB >= 0 && opts.NoiseDB >= 0 {
+	if opts.EchoDB >= 0 && opts.NoiseDB >= 0 && len(opts.Ambient) == 0 {
 		return nil
 	}
-	r := &room{rng: rand.New(rand.NewPCG(opts.NoiseSeed, 0x5eed))}
+	r := &room{rng: rand.New(rand.NewPCG(opts.NoiseSeed, 0x5eed)), ambient: opts.Ambient}
 	if opts.EchoDB < 0 {
 		r.echo = math.Pow(10, opts.EchoDB/20)
 	}
@@ -133,6 +136,10 @@ func (r *room) add(dst []byte) {
 		}
 		if r.noise > 0 {
 			v += r.noise * r.rng.NormFloat64()
+		}
+		if len(r.ambient) > 0 {
+			v += float64(r.ambient[r.at])
+			r.at = (r.at + 1) % len(r.ambient)
 		}
 		r.pcm[i] = int16(max(-32768, min(32767, math.Round(v))))
 	}

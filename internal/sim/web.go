@@ -49,6 +49,8 @@ type BrowserOptions struct {
 	// DTX leaves out packets while the caller is silent, as browsers do when it is
 	// negotiated.
 	DTX bool
+	// Ambient, of Rate, sounds behind the caller, over and over.
+	Ambient []int16
 	// SkewPPM is how much faster than real time the caller's media clock runs, in
 	// parts per million.
 	SkewPPM float64
@@ -164,6 +166,11 @@ func (c *WebCall) newLine() (*webLine, error) {
 		return nil, err
 	}
 	l.mouth = newWebMouth(l.enc.rate())
+	if len(o.Ambient) > 0 {
+		if l.mouth.ambient, err = media.Resample(o.Ambient, o.Rate, l.enc.rate()); err != nil {
+			return nil, err
+		}
+	}
 	dec, err := newWebDecoder(o.Codec)
 	if err != nil {
 		return nil, err

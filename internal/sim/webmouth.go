@@ -1,6 +1,10 @@
 package sim
 
-import "sidetone/media"
+import (
+	"math"
+
+	"sidetone/media"
+)
 
 // webSpoken is audio that waits to be said, at the rate of its mouth.
 type webSpoken struct {
@@ -17,6 +21,9 @@ type webMouth struct {
 	queue []webSpoken
 	muted bool
 	frame []int16
+
+	ambient []int16 // what else is heard, over and over
+	at      int     // in ambient
 }
 
 func newWebMouth(rate int) *webMouth {
@@ -52,8 +59,21 @@ func (m *webMouth) take() []int16 {
 	m.pos = end
 	if m.muted {
 		clear(m.frame)
+		return m.frame
 	}
+	m.addAmbient()
 	return m.frame
+}
+
+// addAmbient lays what else sounds in the room over the frame.
+func (m *webMouth) addAmbient() {
+	if len(m.ambient) == 0 {
+		return
+	}
+	for i, v := range m.frame {
+		m.frame[i] = int16(max(math.MinInt16, min(math.MaxInt16, int(v)+int(m.ambient[m.at]))))
+		m.at = (m.at + 1) % len(m.ambient)
+	}
 }
 
 // loudBounds returns the span from the first to the last sound in pcm that
