@@ -134,19 +134,19 @@ func (p *player) begins(from, to media.Tick) (media.Tick, bool) {
 	return 0, false
 }
 
-// stops returns how long after a tick the agent, which speaks then, falls silent for
-// longer than between two words.
+// stops returns how long after a tick the agent, which speaks then or is between two
+// words, falls silent for longer than that.
 func (p *player) stops(at media.Tick) (took time.Duration, spoke bool) {
 	end := media.Tick(-1)
 	for _, s := range p.spans {
 		switch {
-		case s.From <= at && s.To > at:
+		case s.From <= at && s.To > at-media.TicksIn(phraseGap):
 			end = s.To
 		case end >= 0 && s.From-end < media.TicksIn(phraseGap):
 			end = s.To
 		}
 	}
-	return (end - at).Duration(), end >= 0
+	return max(0, end-at).Duration(), end >= 0
 }
 
 func (p *player) checkHeard(e *Expectation) (all []Failure) {

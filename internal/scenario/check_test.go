@@ -65,6 +65,7 @@ func TestWhatFails(t *testing.T) {
 		{1, "heard", `""`, func(p *player) { p.hear.phrases[1].text = "" }},
 		{1, "not_heard", "Well done", func(p *player) { p.hear.phrases[1].text = "Press one. Well done." }},
 		{1, "silence_within", "0.80 s", func(p *player) { p.spans[1].To = at(4.8) }},
+		{1, "silence_within", "0.80 s", func(p *player) { p.spans[0].To, p.spans[1] = at(3.9), sim.Span{From: at(4.2), To: at(4.8)} }},
 		{1, "silence_within", "silent", func(p *player) { p.spans = p.spans[2:] }},
 		{1, "answered_within", "1.50 s", func(p *player) { p.spans[2].From = at(7) }},
 		{1, "answered_within", "no answer", func(p *player) { p.spans = append(p.spans[:2], p.spans[3:]...) }},

@@ -14,8 +14,11 @@ import (
 
 // What of the agent's sound is recognised at once.
 const (
-	phraseGap  = 400 * time.Millisecond // silence that parts two phrases
+	phraseGap  = 400 * time.Millisecond  // silence that parts two phrases
+	fullPhrase = 2500 * time.Millisecond // a shorter silence parts it
+	breathGap  = 150 * time.Millisecond
 	longPhrase = 9 * time.Second
+	fewWords   = 0.8                    // a second: the model has stopped too early
 	aroundIt   = 200 * time.Millisecond // of hiss, with which recognition finds words best
 	hiss       = 30.0                   // standard deviation: -60 dBFS
 )
@@ -74,7 +77,12 @@ func (h *hearing) unfinished(ctx context.Context, heard []int16, all []sim.Span,
 func (p *player) parted(spans []sim.Span) (all []sim.Span) {
 	acts := p.acts
 	for _, s := range spans {
-		fresh := len(all) == 0 || s.From-all[len(all)-1].To >= media.TicksIn(phraseGap) || s.To-all[len(all)-1].From >= media.TicksIn(longPhrase)
+		fresh := len(all) == 0
+		if !fresh {
+			last := all[len(all)-1]
+			gap, length := (s.From - last.To).Duration(), (last.To - last.From).Duration()
+			fresh = gap >= phraseGap || gap >= breathGap && length >= fullPhrase || (s.To-last.From).Duration() >= longPhrase
+		}
 		for ; len(acts) > 0 && acts[0].from <= s.From; acts = acts[1:] {
 			fresh = fresh || p.Steps[acts[0].step].Noise == "" && p.Steps[acts[0].step].WaitFor == ""
 		}
@@ -108,7 +116,21 @@ func (h *hearing) recognise(ctx context.Context, heard []int16, s sim.Span) (str
 	if err != nil {
 		return "", fmt.Errorf("scenario: what was heard: %w", err)
 	}
+	if length := (s.To - s.From).Duration(); length > fullPhrase && float64(len(strings.Fields(text))) < fewWords*length.Seconds() {
+		return h.halves(ctx, heard, s)
+	}
 	return strings.TrimSpace(text), nil
+}
+
+// halves recognises a phrase in two parts.
+func (h *hearing) halves(ctx context.Context, heard []int16, s sim.Span) (string, error) {
+	middle := (s.From + s.To) / 2
+	first, err := h.recognise(ctx, heard, sim.Span{From: s.From, To: middle})
+	if err != nil {
+		return "", err
+	}
+	second, err := h.recognise(ctx, heard, sim.Span{From: middle, To: s.To})
+	return strings.TrimSpace(first + " " + second), err
 }
 
 // text is what was heard in phrases that are wanted.
