@@ -20,7 +20,7 @@ func TestScenariosAreTried(t *testing.T) {
 	if err := os.WriteFile(wrong, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := newSite(t).command(t.Context(), "try", "--web", "--json", "--parallel", "2",
+	cmd := newSite(t, "SIDETONE_SPEECH_TTS=piper", "SIDETONE_SPEECH_VOICE=").command(t.Context(), "try", "--web", "--json", "--parallel", "2",
 		"--scenario", filepath.Join("..", "..", "configs", "scenarios", "refusal.yaml"), "--scenario", wrong)
 	out, _ := cmd.Output()
 	var reports []struct {
