@@ -5,6 +5,7 @@ import (
 	"iter"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,8 +32,9 @@ import (
 // ears are recognition engines behind real sockets and requests, in the bubble of a
 // test.
 type ears struct {
-	main    sim.Deepgram
-	spare   sim.Transcription
+	main    vendor
+	spare   vendor
+	gone    bool // nobody hears anything
 	engine  *chain.Engine
 	metrics *prometheus.Registry
 	breaker *breaker.Breaker // of the first
@@ -40,8 +42,7 @@ type ears struct {
 
 func newEars(t *testing.T) *ears {
 	e := &ears{metrics: prometheus.NewPedanticRegistry()}
-	e.main.Key, e.spare.Key = "key", "key"
-	e.spare.Latency = 150 * time.Millisecond
+	e.fail(sim.RecogniserFaults{}, sim.RecogniserFaults{})
 	first, err := deepgram.New(deepgram.Options{URL: "http://main", Key: "key", Remote: reach(t, &e.main)})
 	if err != nil {
 		t.Fatal(err)
@@ -53,6 +54,19 @@ func newEars(t *testing.T) *ears {
 	e.engine = e.chain(first, second)
 	return e
 }
+
+// fail has the vendors fail, in their own ways.
+func (e *ears) fail(main, spare sim.RecogniserFaults) {
+	e.main.be(&sim.Deepgram{Recogniser: sim.Recogniser{Key: "key", Faults: main}})
+	e.spare.be(&sim.Transcription{Recogniser: sim.Recogniser{Key: "key", Faults: spare, Latency: 150 * time.Millisecond}})
+}
+
+// vendor is a vendor's stand-in, which may change while it is asked.
+type vendor struct{ now atomic.Pointer[http.Handler] }
+
+func (v *vendor) be(h http.Handler) { v.now.Store(&h) }
+
+func (v *vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) { (*v.now.Load()).ServeHTTP(w, r) }
 
 // chain makes one engine of several.
 func (e *ears) chain(engines ...transcribe.Engine) *chain.Engine {
@@ -113,7 +127,7 @@ func (e *ears) drill(t *testing.T) (d drilled, heard []string) {
 	}
 	d.said = c.Say(sim.SayTones(8000, said))
 	<-d.said.Done()
-	if e.spare.Faults.Status != 0 { // nobody hears it: once more, after the apology
+	if e.gone { // nobody hears it: once more, after the apology
 		if err := c.WaitAgent(t.Context(), 500*time.Millisecond); err != nil {
 			t.Fatal(err)
 		}
@@ -136,19 +150,20 @@ func TestRecognitionIsKilled(t *testing.T) {
 		e := newEars(t)
 		longest, opened, by := time.Duration(0), false, map[string]int{}
 		for i := range calls {
-			e.main.Faults = ways[i%len(ways)]
+			way := ways[i%len(ways)]
+			e.fail(way, sim.RecogniserFaults{})
 			d, heard := e.drill(t)
 			if want := (call.Result{Outcome: call.Completed, Reason: call.Goodbye}); d.result != want {
-				t.Errorf("call %d, %+v: it ended %v, want %v", i, e.main.Faults, d.result, want)
+				t.Errorf("call %d, %+v: it ended %v, want %v", i, way, d.result, want)
 			}
 			if strings.Join(heard, "|") != said {
-				t.Errorf("call %d, %+v: heard %q", i, e.main.Faults, heard)
+				t.Errorf("call %d, %+v: heard %q", i, way, heard)
 			}
 			for _, turn := range d.turns {
 				if turn.Speaker == transcribe.Caller {
 					by[turn.Engine]++
 					if turn.Text != said {
-						t.Errorf("call %d, %+v: the transcript has %q", i, e.main.Faults, turn.Text)
+						t.Errorf("call %d, %+v: the transcript has %q", i, way, turn.Text)
 					}
 				}
 			}
@@ -165,7 +180,7 @@ func TestRecognitionIsKilled(t *testing.T) {
 			t.Errorf("heard by %v; the breaker opened: %v", by, opened)
 		}
 		t.Logf("%d calls, none dropped; the longest silence was %v", calls, longest)
-		e.main.Faults = sim.RecogniserFaults{}
+		e.fail(sim.RecogniserFaults{}, sim.RecogniserFaults{})
 		time.Sleep(5 * time.Minute)
 		if d, _ := e.drill(t); e.breaker.State() != breaker.Closed {
 			t.Errorf("the breaker is %d after the engine was back, turns %+v", e.breaker.State(), d.turns)
@@ -183,7 +198,8 @@ func TestAllRecognitionIsKilled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				e := newEars(t)
-				e.main.Faults, e.spare.Faults = dead, dead
+				e.gone = true
+				e.fail(dead, dead)
 				d, heard := e.drill(t)
 				if want := (call.Result{Outcome: call.Vendor, Reason: call.ReplyLost}); d.result != want || len(heard) > 0 {
 					t.Errorf("it ended %v, want %v; heard %q", d.result, want, heard)
@@ -220,7 +236,7 @@ func TestFirstWords(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				e := newEars(t)
-				e.main.Faults, e.spare.Faults = c.main, c.spare
+				e.fail(c.main, c.spare)
 				turn := firstWords(t, e.engine, sim.SayTones(8000, said), vad.NewEnergy)
 				if turn.Text != said || turn.Engine != c.by {
 					t.Errorf("the transcript has %q by %s, want %q by %s", turn.Text, turn.Engine, said, c.by)
@@ -242,7 +258,7 @@ func TestFirstWords(t *testing.T) {
 		clip := enginetest.GoForward(t).At(t, 8000)
 		bubble(t, func(t *testing.T) {
 			e := newEars(t)
-			e.main.Faults = sim.RecogniserFaults{Status: 503}
+			e.fail(sim.RecogniserFaults{Status: 503}, sim.RecogniserFaults{})
 			first, err := deepgram.New(deepgram.Options{URL: "http://main", Key: "key", Remote: reach(t, &e.main)})
 			if err != nil {
 				t.Fatal(err)
