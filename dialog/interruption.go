@@ -13,6 +13,10 @@ const (
 	dropped                   // a suspension took it, and playout has been told to forget the rest
 )
 
+// longestHold is how long the agent stays silent for a sound that is no
+// interruption after all.
+const longestHold = 600 * media.TickRate / 1000
+
 // floor is an interruption that has not been decided yet, or not yet settled.
 type floor struct {
 	state   floorState
@@ -46,21 +50,30 @@ func (m *Machine) contend() {
 		}
 		return
 	}
-	if m.floor.state == agents {
-		if m.ear.speaking && !m.ear.overtaken && m.interruptible() {
-			m.hold()
-		}
-		return
-	}
 	said := m.ear.partial
 	spoken := len(wordsOf(said)) > 0
 	listening := spoken && m.listening(said)
+	weighty := spoken && !listening && !m.lexicon.slight(said)
+	if m.floor.state == agents {
+		switch {
+		case m.ear.overtaken:
+		case m.ear.speaking && !m.ear.excused && m.interruptible():
+			m.hold()
+		case m.ear.open && weighty && m.reply.audible():
+			m.interrupt() // the words came when the agent spoke on already
+		}
+		return
+	}
+	held := m.floor.state == held && m.now-m.floor.at >= longestHold
 	switch {
-	case spoken && !listening:
+	case weighty:
 		m.interrupt()
 	case m.ear.speaking && !listening && m.now-max(m.ear.from, m.floor.at) >= media.TicksIn(m.set.Commit):
 		m.interrupt()
-	case !m.ear.speaking && m.now-m.ear.to >= media.TicksIn(m.set.Resume):
+	case !m.ear.speaking && (held || m.now-m.ear.to >= media.TicksIn(m.set.Resume)):
+		m.resume()
+	case held && listening:
+		m.ear.excused = true
 		m.resume()
 	}
 }

@@ -96,7 +96,7 @@ func TestInterruption(t *testing.T) {
 			11000 pass
 		`, speakingTrace + `
 			1500 hold
-			2750 resume
+			2100 resume
 			3160 finalize
 			3200 caller Mhm, yeah.
 			4000 agent 1 [0-4000] One two. Three four. Five six seven eight.
@@ -116,6 +116,74 @@ func TestInterruption(t *testing.T) {
 			2200 caller Yeah.
 			2600 agent 1 [0-2600] One two. Three four. Five six seven eight.
 			2600 ask 2 said "Yeah." | A: One two. Three four. Five six seven eight.
+		`},
+		{"a sound that ends late holds the agent for 600 ms", speaking + `
+			1500 speech
+			1540 settled
+			1950 quiet
+			2099 pass
+			2100 pass
+		`, speakingTrace + `
+			1500 hold
+			2100 resume
+		`},
+		{"signs of listening that go on hold the agent once", speaking + `
+			1500 speech
+			1540 settled
+			1900 partial Mhm, yeah.
+			2099 pass
+			2100 pass
+			2600 played 3 1000/1000!
+		`, speakingTrace + `
+			1500 hold
+			2100 resume
+			2600 agent 1 [0-2600] One two. Three four. Five six seven eight.
+		`},
+		{"a word that is known when the agent speaks on takes the turn", speaking + `
+			1500 speech
+			1540 settled
+			1700 quiet
+			2100 pass
+			2120 partial Wait.
+			2140 settled
+		`, speakingTrace + `
+			1500 hold
+			2060 resume
+			2120 hold
+			2120 cancel 1
+			2140 drop
+			2140 agent 1 [0-1500] One two. Three four. Five six /
+		`},
+		{"what recognition makes of a noise does not", speaking + `
+			1500 speech
+			1540 settled
+			1700 quiet
+			1800 partial You
+			2060 pass
+			2300 final You
+			2600 played 3 1000/1000!
+			4000 pass
+		`, speakingTrace + `
+			1500 hold
+			2060 resume
+			2160 finalize
+			2300 caller You
+			2600 agent 1 [0-2600] One two. Three four. Five six seven eight.
+		`},
+		{"so does one after signs of listening", speaking + `
+			1500 speech
+			1540 settled
+			1900 partial Mhm, yeah.
+			2100 pass
+			2200 partial Mhm, yeah, but wait
+			2240 settled
+		`, speakingTrace + `
+			1500 hold
+			2100 resume
+			2200 hold
+			2200 cancel 1
+			2240 drop
+			2240 agent 1 [0-1500] One two. Three four. Five six /
 		`},
 		{"the agent resumes only once it is known where it stopped", speaking + `
 			1500 speech

@@ -15,6 +15,7 @@ type lexicon struct {
 	announcing []string // those after which one is told something
 	openers    []string // what is said before the matter itself
 	adverbs    string   // how many of them end
+	noise      []string // what recognition makes of sounds that are no words
 	answers    []string // words that a whole answer may begin with
 	digits     []string // from zero to nine
 	numbers    []string // other numbers of one word
@@ -48,6 +49,7 @@ var lexicons = map[string]lexicon{
 			"thank you", "thanks", "okay", "ok", "all right", "alright", "right", "listen", "look", "you know", "let me see", "let's see", "one moment",
 		},
 		adverbs: "ly",
+		noise:   []string{"you", "bye"},
 		answers: []string{
 			"yes", "yeah", "yep", "yup", "no", "nope", "sure", "correct", "right", "wrong", "okay", "ok", "neither", "both", "either", "none",
 			"first", "second", "third", "fourth", "fifth", "last",
@@ -98,6 +100,13 @@ func wordsOf(text string) []string {
 		}
 	}
 	return kept
+}
+
+// slight reports whether a text is one word that nobody interrupts with, but
+// which recognition makes of a cough, a hum or the beginning of speech.
+func (l lexicon) slight(text string) bool {
+	words := wordsOf(text)
+	return len(words) == 1 && (slices.Contains(l.open, words[0]) || slices.Contains(l.noise, words[0]))
 }
 
 // backChannel reports whether a text says no more than that somebody listens.

@@ -13,6 +13,7 @@ type ear struct {
 	speaking bool
 	began    media.Tick // when the call saw the newest speech begin
 	from, to media.Tick // of the newest speech
+	excused  bool       // it only shows that the caller listens: the agent speaks on
 
 	open       bool       // there was speech since the last Finalize
 	since      media.Tick // open: its begin
@@ -37,12 +38,12 @@ func (e *ear) busy() bool { return e.speaking || e.open || e.finalizing }
 func (m *Machine) speechStarted(e SpeechStarted) {
 	m.ear.hear(e.From)
 	m.ear.speaking, m.ear.began, m.ear.from = true, m.now, e.From
-	m.ear.hint = NoHint
+	m.ear.hint, m.ear.excused = NoHint, false
 }
 
 func (m *Machine) speechEnded(e SpeechEnded) {
 	m.ear.hear(e.To)
-	m.ear.speaking, m.ear.to = false, e.To
+	m.ear.speaking, m.ear.excused, m.ear.to = false, false, e.To
 }
 
 // hear opens the caller's turn. Speech may have begun before the conversation
@@ -149,6 +150,8 @@ func (m *Machine) words(e Words) {
 	case overtaken:
 	case m.listening(said) && m.floor.state != lost:
 		m.reply.asides = append(m.reply.asides, e.Said)
+	case m.lexicon.slight(said) && m.reply != nil && m.reply.audible() && m.floor.state != lost:
+		// A noise, most likely, while the agent speaks.
 	default:
 		m.pending = append(m.pending, e.Said)
 		if !m.attending() {
