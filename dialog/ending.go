@@ -89,7 +89,7 @@ func (l lexicon) Over(said string, expect Expect) float64 {
 		if len(words) >= clause {
 			return likely
 		}
-		return even
+		return perhaps
 	case len(words) <= item && len(l.answers) > 0:
 		return perhaps
 	}
