@@ -166,7 +166,7 @@ func (v Remote) givesUp(t *testing.T) {
 		{"no audio at all", "", sim.SynthesiserFaults{Empty: true}, tts.Protocol, 100 * time.Millisecond, false},
 		{"cut in mid-word", "", sim.SynthesiserFaults{CutAfter: 350 * time.Millisecond}, tts.Cut, time.Second, true},
 		{"half-open in mid-word", "", sim.SynthesiserFaults{HalfOpen: 350 * time.Millisecond}, tts.TimedOut, 2 * time.Second, true},
-		{"half-open, far ahead", "", sim.SynthesiserFaults{Endless: true, HalfOpen: 6 * time.Second}, tts.TimedOut, 8 * time.Second, true},
+		{"half-open, far ahead", "", sim.SynthesiserFaults{Endless: true, HalfOpen: 8 * time.Second}, tts.TimedOut, 8500 * time.Millisecond, true},
 		{"a sample a second", "", sim.SynthesiserFaults{Drip: true}, tts.TimedOut, 2 * time.Second, true},
 		{"audio without end", "", sim.SynthesiserFaults{Endless: true}, tts.Protocol, 3 * time.Second, true},
 		{"100 MB", "", sim.SynthesiserFaults{Huge: true}, tts.Protocol, time.Second, false},
@@ -204,6 +204,9 @@ func (v Remote) ends(t *testing.T, c gaveUp) {
 		var f *tts.Failure
 		if errors.As(came.err, &f) && f.RetryAfter != c.faults.RetryAfter {
 			t.Errorf("it says to come again after %v, want %v", f.RetryAfter, c.faults.RetryAfter)
+		}
+		if errors.As(came.err, &f) && f.Status != c.faults.Status && c.key == "" && !c.faults.Apology {
+			t.Errorf("it was answered %d, want %d", f.Status, c.faults.Status) // and nobody else was asked
 		}
 		if n := l.read.Load(); n > 8<<20 {
 			t.Errorf("%d bytes were read", n)
