@@ -11,17 +11,22 @@ import (
 // TestScenariosAreTried plays two scenarios that bring their agent, without any
 // gateway: one that passes, and one that does not, which the exit code says.
 func TestScenariosAreTried(t *testing.T) {
-	agents, err := filepath.Abs(filepath.Join("..", "..", "configs", "scenarios", "agents"))
-	if err != nil {
+	folder := t.TempDir()
+	if err := os.Mkdir(filepath.Join(folder, "agents"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	wrong := filepath.Join(t.TempDir(), "wrong.yaml")
-	text := "agents: " + agents + "\nagent: asked\nweb: {consent: unrecorded}\nsteps: [{wait_for: shop before}, {hang_up: true}]\nexpect: {consent: granted}\n"
-	if err := os.WriteFile(wrong, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+	right, wrong := filepath.Join(folder, "right.yaml"), filepath.Join(folder, "wrong.yaml")
+	for file, text := range map[string]string{
+		filepath.Join(folder, "agents", "short.yaml"): shortAgent,
+		right: "agents: agents\nweb: {consent: unrecorded}\nsteps: [{say: A lot of things.}, {hang_up: true}]\nexpect: {heard: and then, consent: refused, ended: caller/hung_up}\n",
+		wrong: "agents: agents\nagent: short\nweb: {consent: unrecorded}\nsteps: [{wait_for: what is new}, {hang_up: true}]\nexpect: {consent: granted}\n",
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	cmd := newSite(t, "SIDETONE_SPEECH_TTS=piper", "SIDETONE_SPEECH_VOICE=").command(t.Context(), "try", "--web", "--json", "--parallel", "2",
-		"--scenario", filepath.Join("..", "..", "configs", "scenarios", "refusal.yaml"), "--scenario", wrong)
+	cmd := newSite(t).command(t.Context(), "try", "--web", "--json", "--parallel", "2",
+		"--scenario", right, "--scenario", wrong)
 	out, _ := cmd.Output()
 	var reports []struct {
 		Scenario, Leg, Consent string
@@ -36,8 +41,8 @@ func TestScenariosAreTried(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	good, bad := reports[0], reports[1]
-	if !good.Passed || good.Scenario != "refusal" || good.Leg != "web" || len(good.Turns) != 1 || good.Turns[0].Reply <= 0 || good.Turns[0].Stages == nil || good.Turns[0].Stages.Endpoint < 0.4 {
-		t.Errorf("refusal: %+v", good)
+	if !good.Passed || good.Scenario != "right" || good.Leg != "web" || len(good.Turns) != 2 || good.Turns[0].Reply <= 0 || good.Turns[0].Stages == nil || good.Turns[0].Stages.Endpoint < 0.4 {
+		t.Errorf("right: %+v", good)
 	}
 	if bad.Passed || len(bad.Failures) != 1 || bad.Failures[0].Expect != "consent" || bad.Failures[0].Got != "refused" {
 		t.Errorf("wrong: %+v", bad)

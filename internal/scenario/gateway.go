@@ -61,6 +61,9 @@ func (g *Gateway) start(ctx context.Context, c *configs.Config, log *slog.Logger
 		return err
 	}
 	g.onClose(func() error { return os.RemoveAll(data) })
+	if err := shareRendered(c.DataDir, data); err != nil {
+		return err
+	}
 	own, _, err := configs.Load("", []string{
 		"SIDETONE_DATA_DIR=" + data, "SIDETONE_SERVER_LISTEN=127.0.0.1:0", "SIDETONE_SERVER_ADMIN_LISTEN=127.0.0.1:0",
 		"SIDETONE_TELEPHONY_WEBRTC_LISTEN=127.0.0.1:0",
@@ -90,6 +93,20 @@ func (g *Gateway) start(ctx context.Context, c *configs.Config, log *slog.Logger
 	own.Server.PublicURL, own.Server.AdminListen = gateway.PublicURL(), gateway.OperatorAddr().String()
 	g.config = own
 	return nil
+}
+
+// shareRendered lets a gateway of our own use, and add to, the sound of sentences that
+// the gateway of a configuration has made: to make it anew takes many seconds.
+func shareRendered(theirs, ours string) error {
+	made, err := filepath.Abs(filepath.Join(theirs, "messages", "rendered"))
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(made); err != nil {
+		return nil // there is none yet
+	}
+	messages := filepath.Join(ours, "messages")
+	return errors.Join(os.MkdirAll(messages, 0o700), os.Symlink(made, filepath.Join(messages, "rendered")))
 }
 
 // answerWith has the agents of scenarios answer, each at a number.
