@@ -127,7 +127,7 @@ var testLayers = map[string][]string{
 	"dialog/tts/elevenlabs": {"dialog/tts/voicetest"},
 	"dialog/tts/deepgram":   {"dialog/tts/voicetest"},
 	"dialog/tts/flite":      {"consent/gatetest", "internal/models/..."},
-	"dialog/tts/piper":      {"dialog/tts/flite", "transcribe/moonshine", "internal/models/..."},
+	"dialog/tts/piper":      {"dialog/tts/flite", "transcribe/moonshine", "internal/breaker", "internal/models/..."},
 	"recorder":              {"consent/gatetest", "store"},
 	"store":                 {"store/pgtest"},
 }
