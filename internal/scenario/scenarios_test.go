@@ -28,7 +28,7 @@ var broken = []struct {
 }{
 	{"persuasion", Phone, "transfers anywhere", [][2]string{{`transfers: {sales: "+14155550100"}`, `transfers: {sales: "+14155550100", "+19005550123": "+19005550123"}`}}, 0, "transfer"},
 	{"interruption", Web, "talks over", [][2]string{{"script:", "turn: {barge_in: false}\nscript:"}}, 2, "silence_within"},
-	{"noise", Phone, "never resumes", [][2]string{{"script:", "turn: {resume_after: 5s}\nscript:"}}, 0, "quiet_at_most"},
+	{"noise", Phone, "loses the rest", [][2]string{{", and on Sundays the garden behind the house is open too.", "."}}, 3, "heard"},
 	{"interview", Web, "answers late", [][2]string{{"script:", "turn: {min_silence: 2500ms, max_silence: 2500ms, digits_silence: 2500ms}\nscript:"}}, 1, "answered_within"},
 	{"interview", Phone, "drops the notice", [][2]string{{`text: "This call is recorded."`, `text: "Hello there."`}}, 0, "notice"},
 	{"keypad", Web, "skips a question", [][2]string{{"      max: 10\n", "      max: 10\n      when: {key: visited, is: \"no\"}\n"}}, 0, "answers.rating"},
