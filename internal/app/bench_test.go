@@ -340,7 +340,7 @@ func BenchmarkBuiltinSpeech(b *testing.B) {
 // and the silence that ends a turn is the gateway's, its voice activity detection
 // and the way to the callers included.
 func BenchmarkShare(b *testing.B) {
-	const silence, stt, llm, tts = 450, 150, 250, 120 // ms
+	const silence, stt, llm, tts = 550, 150, 250, 120 // ms; the first as by default
 	model := httptest.NewServer(sim.NewChatServer(sim.ChatOptions{Reply: func(sim.ChatRequest) sim.ChatReply {
 		return sim.ChatReply{FirstToken: llm * time.Millisecond, Text: "I see. And what else do you say to it?"}
 	}}))
@@ -374,8 +374,7 @@ func benchGateway(b testing.TB, speech *app.Speech, env ...string) *gateway {
 func agentGateway(b testing.TB, agent string, speech *app.Speech, env ...string) *gateway {
 	b.Helper()
 	dir := b.TempDir()
-	head := "name: endless\nlanguage: en\nnotice: {mode: notice, parts: [{kind: ai, text: I am a machine.}, {kind: recording, text: This call is recorded.}]}\n" +
-		"turn: {min_silence: 450ms}\n"
+	head := "name: endless\nlanguage: en\nnotice: {mode: notice, parts: [{kind: ai, text: I am a machine.}, {kind: recording, text: This call is recorded.}]}\n"
 	if err := os.WriteFile(filepath.Join(dir, "endless.yaml"), []byte(head+agent), 0o600); err != nil {
 		b.Fatal(err)
 	}
