@@ -48,8 +48,9 @@ type Persona struct {
 	Language string
 	KeyTerms []string
 	Snippets dialog.Snippets
-	Beep     []int16 // laid over the call every 15 s while it is recorded; nil for none
-	HandOn   string  // number for callers with whom the conversation can not go on; may be empty
+	Beep     []int16           // laid over the call every 15 s while it is recorded; nil for none
+	Announce map[string]string // what is said to those to whom callers are handed on, by their number, before that
+	HandOn   string            // number for callers with whom the conversation can not go on; may be empty
 	// Unrecorded lets a caller with a screen choose to go on without a recording.
 	Unrecorded bool
 }

@@ -140,7 +140,7 @@ func (c *Call) act(a dialog.Action) {
 	case dialog.End:
 		next := telephony.Next{}
 		if a.Transfer != "" {
-			next = telephony.Next{Kind: telephony.Dial, Target: a.Transfer}
+			next = telephony.Next{Kind: telephony.Dial, Target: a.Transfer, Text: c.Announce[a.Transfer]}
 		}
 		c.finish(ofDialog(a.Reason), next)
 	}

@@ -117,8 +117,8 @@ type LLM struct {
 	Temperature *float64 `yaml:"temperature"`
 	MaxTokens   int      `yaml:"max_tokens"` // of one reply; 0 for the engine's default
 
-	Tools     []Tool            `yaml:"tools"`
-	Transfers map[string]string `yaml:"transfers"` // whom the model may connect a caller to: name to number
+	Tools     []Tool              `yaml:"tools"`
+	Transfers map[string]Transfer `yaml:"transfers"` // whom the model may connect a caller to, by name
 }
 
 // Goal is something that the model is to find out; it becomes an Answer.

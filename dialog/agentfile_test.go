@@ -2,6 +2,7 @@ package dialog
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -149,9 +150,27 @@ func TestSwitchToLLM(t *testing.T) {
 	}
 }
 
+// TestTransfers reads whom a model may hand callers on to.
+func TestTransfers(t *testing.T) {
+	head, _, _ := strings.Cut(minimal, "script:")
+	a, err := ParseAgent("test", []byte(head+`llm: {prompt: p, transfers: {sales: "+14155550100", "the boss": {to: "sip:boss@example.org", announce: A caller.}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]Transfer{"sales": {To: "+14155550100"}, "the boss": {To: "sip:boss@example.org", Announce: "A caller."}}
+	if !maps.Equal(a.LLM.Transfers, want) {
+		t.Errorf("got %+v, want %+v", a.LLM.Transfers, want)
+	}
+	if said := a.LLM.Announcements(); !maps.Equal(said, map[string]string{"sip:boss@example.org": "A caller."}) {
+		t.Errorf("announced: %v", said)
+	}
+}
+
 func TestParseAgentFaults(t *testing.T) {
 	change := func(old, new string) string { return strings.Replace(minimal, old, new, 1) }
 	question := func(q string) string { return change("{key: color, kind: text, ask: Your color}", q) }
+	head, _, _ := strings.Cut(minimal, "script:")
+	transfers := func(all string) string { return head + "llm: {prompt: p, transfers: " + all + "}\n" }
 	tests := []struct{ name, file, want string }{
 		{"empty", "", "the file is empty"},
 		{"not YAML", "name: test\na: b: secret", "line 2: mapping values are not allowed"},
@@ -168,6 +187,12 @@ func TestParseAgentFaults(t *testing.T) {
 		{"another name", "name: other\n" + minimal, `name: "other" does not match the file's name "test"`},
 		{"language", "language: english language\n" + minimal, "language: "},
 		{"script in German", "language: de\n" + minimal, "a script understands en only"},
+		{"a transfer to nobody", transfers("{a: Bob}"), `llm.transfers.a: "Bob" is no number`},
+		{"a transfer to a list", transfers("{a: [1]}"), "line 5: want a number, or to and announce"},
+		{"unknown key of a transfer", transfers("{a: {to: \"+14155550100\", say: secret}}"), "line 5: unknown key say"},
+		{"a list to announce", transfers("{a: {to: \"+14155550100\", announce: [secret]}}"), "line 5: announce: want a text"},
+		{"a long announcement", transfers("{a: {to: \"+14155550100\", announce: " + strings.Repeat("x", 501) + "}}"), "llm.transfers.a.announce: 501 bytes"},
+		{"one number, announced in two ways", transfers("{a: {to: \"+14155550100\", announce: One.}, b: \"+14155550100\"}"), "+14155550100 is announced in two ways"},
 		{"mode", change("notice:", "notice:\n  mode: silent"), `notice.mode: consent: unknown mode "silent"`},
 		{"no parts", change("    - {kind: recording, text: This call is recorded.}", "    []"), "notice.parts: "},
 		{"does not say it records", change("recording", "ai"), "so a part of kind recording must say so"},

@@ -130,11 +130,7 @@ func (t *Turn) validate(f *faults) {
 }
 
 func (l *LLM) validate(f *faults) {
-	for name, number := range l.Transfers {
-		if strings.TrimSpace(name) == "" || !transferTarget.MatchString(number) {
-			f.add("llm.transfers."+name, "%q is no number such as +14155550100, nor a sip: address", number)
-		}
-	}
+	validateTransfers(f, l.Transfers)
 	validateTools(f, l.Tools)
 	if strings.TrimSpace(l.Prompt) == "" {
 		f.add("llm.prompt", "a text is needed")

@@ -141,7 +141,7 @@ const (
 type Next struct {
 	Kind   NextKind
 	Target string // Dial: an E.164 number or SIP address
-	Text   string // Say: plain text
+	Text   string // Say: plain text; Dial: said to who answers, before the far end is connected; may be empty
 }
 
 // Leg is one side of a call. All implementations pass legtest.Run.

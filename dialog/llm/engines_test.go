@@ -51,7 +51,7 @@ func pairOf(first, second Chat) *pair {
 	p := &pair{metrics: NewMetrics(nil), counted: prometheus.NewPedanticRegistry()}
 	engines := NewEngines(EnginesOptions{Metrics: p.metrics, Breakers: breaker.NewMetrics(p.counted), Log: slog.New(slog.NewTextHandler(&p.log, nil))},
 		Engine{Name: "first", Chat: first, Prices: Prices{Input: 2, Cached: 0.5, Output: 10}}, Engine{Name: "second", Chat: second})
-	p.Replier = New(Options{Engines: engines, Agent: support, Transfers: map[string]string{"baker": "+15550100"}})
+	p.Replier = New(Options{Engines: engines, Agent: support, Transfers: map[string]dialog.Transfer{"baker": {To: "+15550100"}}})
 	return p
 }
 

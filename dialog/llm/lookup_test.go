@@ -55,7 +55,7 @@ llm:
 }
 
 func asking(t *testing.T, f *fake, s *shop) *Replier {
-	return New(Options{Engines: alone(f, NewMetrics(prometheus.NewPedanticRegistry())), Agent: withOrders(t), Runner: s, Transfers: map[string]string{"baker": "+15550100"}})
+	return New(Options{Engines: alone(f, NewMetrics(prometheus.NewPedanticRegistry())), Agent: withOrders(t), Runner: s, Transfers: map[string]dialog.Transfer{"baker": {To: "+15550100"}}})
 }
 
 func TestLookup(t *testing.T) {
@@ -167,7 +167,7 @@ func TestLookupsAreBounded(t *testing.T) {
 func TestToolsAreThoseOfTheFile(t *testing.T) {
 	agent := withOrders(t)
 	agent.Pause, agent.HandOver, agent.LLM.Goals = true, []string{"baker"}, support.LLM.Goals
-	r := New(Options{Engines: alone(&fake{}, nil), Agent: agent, Runner: &shop{}, Transfers: map[string]string{"baker": "+15550100"}})
+	r := New(Options{Engines: alone(&fake{}, nil), Agent: agent, Runner: &shop{}, Transfers: map[string]dialog.Transfer{"baker": {To: "+15550100"}}})
 	var names []string
 	for _, tool := range r.tools() {
 		names = append(names, tool.Name)

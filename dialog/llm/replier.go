@@ -29,8 +29,8 @@ var (
 type Options struct {
 	Engines   *Engines
 	Agent     *dialog.Agent
-	Runner    Runner            // nil: the tools of the agent's file are not there
-	Transfers map[string]string // whom the model may connect the caller to: name to number
+	Runner    Runner                     // nil: the tools of the agent's file are not there
+	Transfers map[string]dialog.Transfer // whom the model may connect the caller to, by name
 
 	// Spent, if set, is told what the pieces of an answer took; by one goroutine.
 	Spent func(Spending)

@@ -101,7 +101,7 @@ func alone(c Chat, m *Metrics) *Engines {
 }
 
 func replier(f *fake) *Replier {
-	return New(Options{Engines: alone(f, NewMetrics(prometheus.NewPedanticRegistry())), Agent: support, Transfers: map[string]string{"baker": "+15550100"}})
+	return New(Options{Engines: alone(f, NewMetrics(prometheus.NewPedanticRegistry())), Agent: support, Transfers: map[string]dialog.Transfer{"baker": {To: "+15550100"}}})
 }
 
 // collect returns what a reply yields.

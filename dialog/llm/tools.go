@@ -180,11 +180,11 @@ func (r *Replier) connect(t *turn, arguments json.RawMessage) error {
 	if json.Unmarshal(arguments, &a) != nil {
 		return errArguments
 	}
-	number, ok := r.o.Transfers[a.To]
+	target, ok := r.o.Transfers[a.To]
 	if !ok {
 		return errTarget
 	}
-	t.end, t.transfer = true, number
+	t.end, t.transfer = true, target.To
 	return nil
 }
 

@@ -140,7 +140,7 @@ func (a *App) persona(ctx context.Context, ready *agent, info telephony.Info, st
 	}
 	p := call.Persona{
 		Agent: ready.Name, Consent: consent.NewMachine(terms, message), Dialog: dialog.NewMachine(ready.Settings()), Replier: replier,
-		Speaker: ready.speaker(), Engine: ready.engine, Language: ready.Language, KeyTerms: keyTerms(a.config, ready.Agent), HandOn: ready.handOn(info.Kind),
+		Speaker: ready.speaker(), Engine: ready.engine, Language: ready.Language, KeyTerms: keyTerms(a.config, ready.Agent), HandOn: ready.handOn(info.Kind), Announce: ready.LLM.Announcements(),
 		Unrecorded: ready.Web.Unrecorded, Snippets: ready.Snippets,
 	}
 	if ready.matcher != nil {

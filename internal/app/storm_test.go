@@ -79,7 +79,7 @@ func post(ctx context.Context, g *gateway, path, kind string, body []byte) {
 // forge sends webhooks that nobody has signed.
 func forge(ctx context.Context, g *gateway) {
 	form := []byte("CallSid=CA1&From=%2B1&To=%2B2")
-	for _, path := range []string{"/twilio/voice", "/twilio/next", "/twilio/status"} {
+	for _, path := range []string{"/twilio/voice", "/twilio/next", "/twilio/announce", "/twilio/status"} {
 		post(ctx, g, path, "application/x-www-form-urlencoded", form)
 		post(ctx, g, path, "application/json", []byte(`{"CallSid":"CA1"}`))
 	}

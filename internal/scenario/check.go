@@ -303,6 +303,9 @@ func (p *player) checkEnd(e *Expectation) (all []Failure) {
 			all = append(all, Failure{Expect: c.key, Want: c.want, Got: c.got})
 		}
 	}
+	if e.Announced != "" && p.leg == Phone && e.Announced != p.told {
+		all = append(all, Failure{Expect: "announced", Want: quoted(e.Announced), Got: quoted(p.told)})
+	}
 	return all
 }
 

@@ -86,6 +86,7 @@ func TestWhatFails(t *testing.T) {
 		{0, "consent", "refused", func(p *player) { p.row.consent = "refused" }},
 		{0, "recording", "incomplete", func(p *player) { p.row.recording = "incomplete" }},
 		{0, "transfer", "+19005550123", func(p *player) { p.transfer = "+19005550123" }},
+		{0, "announced", "a robber", func(p *player) { p.Expect.Announced, p.told = "A caller.", "A robber." }},
 		{0, "wire", "late", func(p *player) { p.fault = errors.New("late") }},
 		{2, "step", "ended", func(p *player) { p.missed = p.failure(1, "step", "it is done", "the call had ended") }},
 	} {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"sidetone/internal/app"
@@ -48,7 +49,8 @@ func (p *player) phone(ctx context.Context) (end func(), err error) {
 	p.line, p.id = call, call.SID()
 	return func() {
 		r, err := call.Wait(context.Background()) // it has ended
-		p.heard, p.spans, p.length, p.transfer, p.fault = r.Heard, r.Agent, r.Length, r.Dialed, err
+		p.heard, p.spans, p.length, p.fault = r.Heard, r.Agent, r.Length, err
+		p.transfer, p.told = r.Dialed, strings.Join(r.Announced, " ")
 		if len(r.Faults) > 0 && p.fault == nil {
 			p.fault = &r.Faults[0].FaultError
 		}

@@ -54,6 +54,7 @@ type player struct {
 	spans    []sim.Span
 	length   media.Tick
 	transfer string
+	told     string // who answered there
 	shown    string // by the page, of consent
 	events   []app.Event
 	row      callRow

@@ -130,8 +130,9 @@ type Expectation struct {
 	Ended          string         `yaml:"ended"`   // outcome/reason
 	Consent        string         `yaml:"consent"` // as the call's row has it
 	Recording      string         `yaml:"recording"`
-	Transfer       string         `yaml:"transfer"` // the number or address; none
-	Events         []string       `yaml:"events"`   // in this order, others between them
+	Transfer       string         `yaml:"transfer"`  // the number or address; none
+	Announced      string         `yaml:"announced"` // to who answered there, on the phone
+	Events         []string       `yaml:"events"`    // in this order, others between them
 }
 
 // Lines are phrases of a transcript.

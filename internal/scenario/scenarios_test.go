@@ -26,7 +26,7 @@ var broken = []struct {
 	step     int
 	expect   string
 }{
-	{"persuasion", Phone, "transfers anywhere", [][2]string{{`transfers: {sales: "+14155550100"}`, `transfers: {sales: "+14155550100", "+19005550123": "+19005550123"}`}}, 0, "transfer"},
+	{"persuasion", Phone, "transfers anywhere", [][2]string{{`transfers: {`, `transfers: {"+19005550123": "+19005550123", `}}, 0, "transfer"},
 	{"interruption", Web, "talks over", [][2]string{{"script:", "turn: {barge_in: false}\nscript:"}}, 2, "silence_within"},
 	{"noise", Phone, "loses the rest", [][2]string{{", and on Sundays the garden behind the house is open too.", "."}}, 3, "heard"},
 	{"interview", Web, "answers late", [][2]string{{"script:", "turn: {min_silence: 2500ms, max_silence: 2500ms, digits_silence: 2500ms}\nscript:"}}, 1, "answered_within"},

@@ -102,9 +102,9 @@ func (c *Call) perform(ctx context.Context, doc document) (next document, ending
 			return document{}, EndRejected, nil
 		case "Dial":
 			c.report.Dialed = v.text
-			return document{}, EndDialed, nil
+			return document{}, EndDialed, c.announce(ctx, v)
 		case "Redirect":
-			next, err = c.ask(ctx, v.method, v.text, "in-progress")
+			next, err = c.ask(ctx, v.method, v.text, "in-progress", nil)
 			return next, "", err
 		case "Connect":
 			end, err := c.connect(ctx, v.stream)
@@ -119,7 +119,7 @@ func (c *Call) perform(ctx context.Context, doc document) (next document, ending
 			}
 			c.pause(end.outage)
 			if v.action != "" {
-				next, err = c.ask(ctx, v.method, v.action, "in-progress")
+				next, err = c.ask(ctx, v.method, v.action, "in-progress", nil)
 				return next, "", err
 			}
 		}
@@ -189,9 +189,27 @@ func (c *Call) connect(ctx context.Context, noun *streamNoun) (streamEnd, error)
 // document is a TwiML answer that has been read.
 type document struct{ verbs []verb }
 
+// announce asks what is said to who was dialled and has answered, in a call of
+// their own, before they are connected.
+// Source: Twilio, "TwiML Voice: <Number>", attribute url.
+func (c *Call) announce(ctx context.Context, dial verb) error {
+	if dial.action == "" {
+		return nil
+	}
+	doc, err := c.ask(ctx, dial.method, dial.action, "in-progress", url.Values{
+		"CallSid": {newSID("CA")}, "ParentCallSid": {c.sid}, "Direction": {"outbound-dial"}, "To": {dial.text}, "Called": {dial.text},
+	})
+	for _, v := range doc.verbs {
+		if v.name == "Say" {
+			c.report.Announced = append(c.report.Announced, v.text)
+		}
+	}
+	return err
+}
+
 // ask requests TwiML from url.
-func (c *Call) ask(ctx context.Context, method, url, status string) (document, error) {
-	body, contentType, err := c.carrier.send(ctx, method, url, c.form(status, nil))
+func (c *Call) ask(ctx context.Context, method, url, status string, extra url.Values) (document, error) {
+	body, contentType, err := c.carrier.send(ctx, method, url, c.form(status, extra))
 	if err != nil {
 		return document{}, err
 	}

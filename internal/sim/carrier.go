@@ -118,7 +118,7 @@ func NewCarrier(opts CarrierOptions) *Carrier {
 // call. The error is one of Twilio's where Twilio has one: see FaultError.
 func (c *Carrier) Dial(ctx context.Context) (*Call, error) {
 	call := newCall(c)
-	first, err := call.ask(ctx, http.MethodPost, c.opts.BaseURL+c.opts.VoicePath, "ringing")
+	first, err := call.ask(ctx, http.MethodPost, c.opts.BaseURL+c.opts.VoicePath, "ringing", nil)
 	if err != nil {
 		return nil, fmt.Errorf("sim: voice webhook: %w", err)
 	}

@@ -293,6 +293,25 @@ func TestCallsWithoutAStream(t *testing.T) {
 	}
 }
 
+// TestDialedIsTold has who is dialled told something, in a call of their own.
+func TestDialedIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gateway{answer: func(n int, _ request) string {
+			if n == 1 {
+				return `<Response><Dial><Number url="/twilio/who">+15005550009</Number></Dial></Response>`
+			}
+			return `<Response><Say>A caller.</Say></Response>`
+		}}
+		report := finish(t, place(t, startGateway(t, g)))
+		if report.Dialed != "+15005550009" || !slices.Equal(report.Announced, []string{"A caller."}) {
+			t.Errorf("%q was told %q", report.Dialed, report.Announced)
+		}
+		if len(g.asked) != 2 || g.asked[1].form.Get("ParentCallSid") != report.CallSID || g.asked[1].form.Get("CallSid") == report.CallSID {
+			t.Errorf("asked %+v", g.asked)
+		}
+	})
+}
+
 func TestDialGivesUpWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gateway{answer: func(int, request) string { return `<Response><Pause length="60"/></Response>` }}

@@ -28,6 +28,8 @@ type Report struct {
 	Err     error  // EndFailed: a *FaultError where Twilio has a code for it
 	Dialed  string // EndDialed: the number or address
 
+	Announced []string // EndDialed: what was said to who answered, before they were connected
+
 	Connect time.Duration // from Dial to the first start
 
 	Heard     []int16    // 8 kHz, what the caller heard; sample 0 is tick 0

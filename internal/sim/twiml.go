@@ -22,8 +22,8 @@ type verb struct {
 	// Redirect leads.
 	text   string
 	pause  time.Duration // Pause
-	action string        // Connect: absolute, or empty
-	method string        // Connect's action, Redirect
+	action string        // Connect, and Dial for who answers: absolute, or empty
+	method string        // Connect's action, Redirect, Dial
 	stream *streamNoun   // Connect
 }
 
@@ -125,7 +125,10 @@ func parseVerb(base *url.URL, e *element) (verb, error) {
 		v.text, err = resolve(base, v.text)
 	case "Dial":
 		for _, noun := range e.Children {
-			v.text = strings.TrimSpace(noun.Text)
+			v.text, v.method = strings.TrimSpace(noun.Text), noun.method()
+			if a := noun.attr("url"); a != "" {
+				v.action, err = resolve(base, a)
+			}
 		}
 		if v.text == "" {
 			err = &FaultError{13224, "Dial without a number"}

@@ -206,8 +206,7 @@ type twimlDocument struct {
 	Say    []string
 	Hangup []struct{}
 	Dial   struct {
-		Number string `xml:",chardata"`
-		Sip    string
+		Number, Sip dialledNoun
 	}
 	Connect struct {
 		Action string `xml:"action,attr"`
@@ -220,6 +219,11 @@ type twimlDocument struct {
 			}
 		}
 	}
+}
+
+type dialledNoun struct {
+	Target string `xml:",chardata"`
+	URL    string `xml:"url,attr"`
 }
 
 func readTwiML(t *testing.T, text string) (d twimlDocument) {

@@ -158,7 +158,7 @@ func TestEndWhileLost(t *testing.T) {
 			t.Error(err)
 		}
 		l.wantCause(telephony.Ended)
-		if _, body := l.post(NextPath, callForm(callSid, "in-progress")); readTwiML(t, body).Dial.Number != "+15005550009" {
+		if _, body := l.post(NextPath, callForm(callSid, "in-progress")); readTwiML(t, body).Dial.Number.Target != "+15005550009" {
 			t.Errorf("next is %s", body)
 		}
 	})

@@ -20,6 +20,8 @@ const (
 	StreamPath = "/twilio/stream"
 	StatusPath = "/twilio/status"
 	NextPath   = "/twilio/next"
+	// AnnouncePath is asked when somebody answers to whom a caller is handed on.
+	AnnouncePath = "/twilio/announce"
 )
 
 // Incoming is a call that the carrier offers.
@@ -115,10 +117,11 @@ func New(o Options) *Server {
 	return s
 }
 
-// Routes registers the four endpoints.
+// Routes registers the five endpoints.
 func (s *Server) Routes(mux *http.ServeMux) {
 	mux.HandleFunc(VoicePath, s.webhook(s.voice))
 	mux.HandleFunc(NextPath, s.webhook(s.next))
+	mux.HandleFunc(AnnouncePath, s.webhook(s.announce))
 	mux.HandleFunc(StatusPath, s.webhook(s.status))
 	mux.HandleFunc(StreamPath, s.stream)
 }

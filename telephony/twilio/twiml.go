@@ -43,14 +43,20 @@ func refusalTwiML(text string) (string, error) {
 	return document(twiml.VoiceSay{Message: text}, twiml.VoiceHangup{})
 }
 
-// nextTwiML is what the far end gets after the leg was ended.
-func nextTwiML(n telephony.Next) (string, error) {
+// nextTwiML is what the far end gets after the leg was ended. Who is dialled may be
+// told something first, which the carrier asks for when they answer.
+func (s *Server) nextTwiML(n telephony.Next) (string, error) {
 	switch n.Kind {
 	case telephony.Dial:
-		if strings.HasPrefix(n.Target, "sip:") || strings.HasPrefix(n.Target, "sips:") {
-			return document(twiml.VoiceDial{InnerElements: []twiml.Element{twiml.VoiceSip{SipUrl: n.Target}}})
+		announce := ""
+		if n.Text != "" {
+			announce = s.opts.PublicURL + AnnouncePath
 		}
-		return document(twiml.VoiceDial{Number: n.Target})
+		var noun twiml.Element = twiml.VoiceNumber{PhoneNumber: n.Target, Url: announce}
+		if strings.HasPrefix(n.Target, "sip:") || strings.HasPrefix(n.Target, "sips:") {
+			noun = twiml.VoiceSip{SipUrl: n.Target, Url: announce}
+		}
+		return document(twiml.VoiceDial{InnerElements: []twiml.Element{noun}})
 	case telephony.Say:
 		return refusalTwiML(n.Text)
 	default:

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twilio/twilio-go/twiml"
+
 	"sidetone/telephony"
 )
 
@@ -21,7 +23,7 @@ const (
 // errAdmission wraps what kept a call from being decided on.
 var errAdmission = errors.New("twilio: call not decided on")
 
-// webhook is the way into all three form endpoints: it counts and refuses what
+// webhook is the way into all form endpoints: it counts and refuses what
 // is not a signed form about a call, and writes the TwiML that answer returns.
 func (s *Server) webhook(answer func(context.Context, url.Values) (string, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -159,10 +161,25 @@ func (s *Server) follow(c *call) (string, error) {
 	case !leg.over(): // it waits, or will as soon as it sees that its socket is dead
 		return s.connectTwiML(c, streams)
 	case leg.Cause() == telephony.Ended:
-		return nextTwiML(leg.next)
+		return s.nextTwiML(leg.next)
 	default:
 		return emptyResponse, nil
 	}
+}
+
+// announce answers what somebody hears who was dialled for a call of ours, before
+// they are connected. Theirs is a call of its own.
+// Source: Twilio, "TwiML Voice: <Number>", attribute url.
+func (s *Server) announce(_ context.Context, form url.Values) (string, error) {
+	c := s.calls.get(form.Get("ParentCallSid"))
+	if c == nil {
+		return emptyResponse, nil
+	}
+	leg, _ := s.calls.state(c)
+	if leg == nil || !leg.over() || leg.next.Kind != telephony.Dial || leg.next.Text == "" {
+		return emptyResponse, nil
+	}
+	return document(twiml.VoiceSay{Message: leg.next.Text})
 }
 
 // status takes the callbacks about calls and streams.

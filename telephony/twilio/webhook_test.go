@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -83,7 +84,7 @@ func TestWebhookRefusals(t *testing.T) {
 func TestMethodRefused(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
-		for _, path := range []string{VoicePath, NextPath, StatusPath} {
+		for _, path := range []string{VoicePath, NextPath, AnnouncePath, StatusPath} {
 			res, err := g.client.Get("http://gateway" + path)
 			if err != nil {
 				t.Fatal(err)
@@ -93,7 +94,7 @@ func TestMethodRefused(t *testing.T) {
 				t.Errorf("GET %s: %d, Allow %q", path, res.StatusCode, res.Header.Get("Allow"))
 			}
 		}
-		g.wantCount("webhook_rejections_total", refusedMethod, 3)
+		g.wantCount("webhook_rejections_total", refusedMethod, 4)
 		if code, _ := g.post(StreamPath, nil); code != http.StatusMethodNotAllowed {
 			t.Errorf("POST %s: %d", StreamPath, code)
 		}
@@ -276,8 +277,14 @@ func TestNext(t *testing.T) {
 		"say": {telephony.Next{Kind: telephony.Say, Text: "Bye"}, func(d twimlDocument) bool {
 			return len(d.Hangup) == 1 && len(d.Say) == 1 && d.Say[0] == "Bye"
 		}},
-		"dial":     {telephony.Next{Kind: telephony.Dial, Target: "+15005550009"}, func(d twimlDocument) bool { return d.Dial.Number == "+15005550009" }},
-		"dial SIP": {telephony.Next{Kind: telephony.Dial, Target: "sip:a@b"}, func(d twimlDocument) bool { return d.Dial.Sip == "sip:a@b" }},
+		"dial":     {telephony.Next{Kind: telephony.Dial, Target: "+15005550009"}, func(d twimlDocument) bool { return d.Dial.Number == dialledNoun{Target: "+15005550009"} }},
+		"dial SIP": {telephony.Next{Kind: telephony.Dial, Target: "sip:a@b"}, func(d twimlDocument) bool { return d.Dial.Sip == dialledNoun{Target: "sip:a@b"} }},
+		"dial, announced": {telephony.Next{Kind: telephony.Dial, Target: "+15005550009", Text: "A caller for sales."}, func(d twimlDocument) bool {
+			return d.Dial.Number == dialledNoun{"+15005550009", publicURL + AnnouncePath}
+		}},
+		"dial SIP, announced": {telephony.Next{Kind: telephony.Dial, Target: "sip:a@b", Text: "A caller for sales."}, func(d twimlDocument) bool {
+			return d.Dial.Sip == dialledNoun{"sip:a@b", publicURL + AnnouncePath}
+		}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -302,9 +309,39 @@ func TestNext(t *testing.T) {
 						t.Errorf("answer %d %s", code, body)
 					}
 				}
+				said := readTwiML(t, g.announced(callSid)).Say
+				if want := test.next.Kind == telephony.Dial && test.next.Text != ""; want != slices.Equal(said, []string{"A caller for sales."}) || !want && said != nil {
+					t.Errorf("who answers is told %q", said)
+				}
 			})
 		})
 	}
+}
+
+// announced returns what is answered to somebody who was dialled for a call.
+func (g *gateway) announced(parent string) string {
+	form := callForm("CA00000000000000000000000000000077", "in-progress")
+	form.Set("ParentCallSid", parent)
+	_, body := g.post(AnnouncePath, form)
+	return body
+}
+
+// TestNothingIsAnnouncedBefore checks that nobody is told anything of a call that
+// was not handed on, or that is not ours.
+func TestNothingIsAnnouncedBefore(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		line := g.join(callSid, g.call(callSid))
+		done := ran(t.Context(), <-g.legs)
+		for _, parent := range []string{callSid, "CA00000000000000000000000000000078", ""} {
+			if body := g.announced(parent); body != emptyResponse {
+				t.Errorf("%q: %s", parent, body)
+			}
+		}
+		line.conn.Close()
+		g.post(StatusPath, callForm(callSid, "completed"))
+		<-done
+	})
 }
 
 func TestNextOfAnUnknownCallIsEmpty(t *testing.T) {
