@@ -480,6 +480,7 @@ type engine struct {
 	wait time.Duration
 
 	partial, final string // what is heard in each turn, instead of its length
+	whole          bool   // the partial comes again when the speech ends, and is all of it
 
 	mu    sync.Mutex
 	first media.Tick // of the first frame it was ever given
@@ -514,8 +515,8 @@ func (s *session) Speech(at media.Tick, on bool) {
 	if on && s.from == 0 {
 		s.from = at
 	}
-	if on && s.engine.partial != "" {
-		s.events <- transcribe.Event{Kind: transcribe.Partial, From: at, To: at, Text: s.engine.partial}
+	if s.engine.partial != "" && (on || s.engine.whole) {
+		s.events <- transcribe.Event{Kind: transcribe.Partial, From: s.from, To: at, Text: s.engine.partial}
 	}
 }
 

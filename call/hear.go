@@ -192,7 +192,8 @@ func (c *Call) understand(e transcribe.Event) {
 	}
 	if c.talking() {
 		c.showHearing(said, final)
-		c.turnTo(dialog.Words{At: at, Said: said, Final: final, Lost: e.Lost, Confidence: e.Confidence, Hint: hints[e.Hint]})
+		private := !final && spoken.Phrase(c.Language, e.Text) != spoken.NoPhrase
+		c.turnTo(dialog.Words{At: at, Said: said, Final: final, Lost: e.Lost, Confidence: e.Confidence, Hint: hints[e.Hint], Private: private})
 	}
 }
 

@@ -115,6 +115,10 @@ func (c *Call) showAction(a dialog.Action) {
 	}
 	switch a := a.(type) {
 	case dialog.StartReply:
+		if !a.Input.Guess {
+			c.showState(telephony.Thinking)
+		}
+	case dialog.AdoptReply:
 		c.showState(telephony.Thinking)
 	case dialog.Say:
 		c.show(telephony.Saying{Turn: uint32(a.Turn), Clip: uint32(a.Clip), Text: a.Text})

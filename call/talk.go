@@ -20,6 +20,9 @@ const queueAhead = 8 * media.TickRate
 type asking struct {
 	turn   dialog.TurnID
 	cancel context.CancelFunc // of the newest reply; nil before the first
+
+	sure    chan consent.Heard // of a guess that is not adopted; else nil
+	adopted time.Time          // when it was; zero for a reply that was no guess
 }
 
 // input is what the replier goroutine is asked.
@@ -85,8 +88,12 @@ func (c *Call) answer(r replied) {
 		c.turnTo(dialog.ReplyEnded{At: at, Turn: r.turn, Err: r.err})
 		return
 	}
-	if r.part.Sentence != "" && r.turn == c.asked.turn {
-		c.turn.replied(r.took)
+	if r.part.Sentence != "" && r.turn == c.asked.turn && c.asked.sure == nil {
+		took := r.took
+		if !c.asked.adopted.IsZero() {
+			took = min(took, now.Sub(c.asked.adopted)) // before that nobody waited for it
+		}
+		c.turn.replied(took)
 	}
 	c.turnTo(dialog.Replied{At: at, Turn: r.turn, Part: r.part})
 }
@@ -104,6 +111,8 @@ func (c *Call) act(a dialog.Action) {
 	switch a := a.(type) {
 	case dialog.StartReply:
 		c.ask(a.Input)
+	case dialog.AdoptReply:
+		c.adopt(a, now)
 	case dialog.CancelReply:
 		c.cancel(a.Turn)
 	case dialog.Say:
@@ -154,12 +163,24 @@ func (c *Call) ask(in dialog.Input) {
 		c.asked.cancel()
 	}
 	c.asked = asking{turn: in.Turn, cancel: cancel}
+	if in.Guess {
+		c.asked.sure = make(chan consent.Heard, 1)
+		in.Sure = c.asked.sure
+	}
 	next := input{ctx: ctx, replier: c.Replier, Input: in}
 	select {
 	case <-c.inputs:
 	default:
 	}
 	c.inputs <- next // has room: the loop is its only sender
+}
+
+// adopt tells the replier that its guess was right, and what to.
+func (c *Call) adopt(a dialog.AdoptReply, now time.Time) {
+	if c.asked.turn == a.Turn && c.asked.sure != nil {
+		c.asked.sure <- a.Said // has room
+		c.asked.sure, c.asked.adopted = nil, now
+	}
 }
 
 // cancel stops the reply and the synthesis of a turn.

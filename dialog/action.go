@@ -12,6 +12,12 @@ type Action interface{ action() }
 type (
 	// StartReply asks the replier; its parts come back as Replied.
 	StartReply struct{ Input Input }
+	// AdoptReply says that the guess of a turn is its reply, to these words: the turn is
+	// over, and what the replier does may take effect.
+	AdoptReply struct {
+		Turn TurnID
+		Said consent.Heard
+	}
 	// CancelReply stops the replier and the synthesis of a turn.
 	CancelReply struct{ Turn TurnID }
 	// Say makes a sentence into audio and queues it for playout as Clip.
@@ -71,6 +77,7 @@ type (
 )
 
 func (StartReply) action()      {}
+func (AdoptReply) action()      {}
 func (CancelReply) action()     {}
 func (Say) action()             {}
 func (Hold) action()            {}

@@ -99,6 +99,7 @@ type Turn struct {
 	CommitAfter   time.Duration `yaml:"commit_after"`
 	ResumeAfter   time.Duration `yaml:"resume_after"`
 	KeyPause      time.Duration `yaml:"key_pause"`
+	EarlyGuess    bool          `yaml:"early_guess"` // a language model begins before the silence that ends a turn is over
 }
 
 // Silence is what an agent does with a caller who says nothing.
@@ -139,6 +140,7 @@ func (a *Agent) Settings() Settings {
 	s.Commit = a.Turn.CommitAfter
 	s.Resume = a.Turn.ResumeAfter
 	s.KeyPause = a.Turn.KeyPause
+	s.Guess = a.LLM != nil && a.Turn.EarlyGuess
 	s.SilenceAfter = a.Silence.After
 	s.Reprompts = a.Silence.Reprompts
 	s.Goodbye = a.Silence.Goodbye
@@ -161,7 +163,7 @@ func defaultAgent() Agent {
 		Snippets: AnswerSnippets,
 		Turn: Turn{
 			ShortSilence: s.EndOfTurn.Short, MinSilence: s.EndOfTurn.Min, MaxSilence: s.EndOfTurn.Max, DigitsSilence: s.EndOfTurn.Digits,
-			BargeIn: s.BargeIn, CommitAfter: s.Commit, ResumeAfter: s.Resume, KeyPause: s.KeyPause,
+			BargeIn: s.BargeIn, CommitAfter: s.Commit, ResumeAfter: s.Resume, KeyPause: s.KeyPause, EarlyGuess: true,
 		},
 		Silence:  Silence{After: s.SilenceAfter, Reprompts: s.Reprompts, Goodbye: s.Goodbye},
 		Apology:  s.Apology,

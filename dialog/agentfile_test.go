@@ -85,7 +85,7 @@ func TestShownDefaults(t *testing.T) {
 		shown = strings.Replace(shown, "\n  # "+key, "\n  "+key, 1)
 	}
 	for _, key := range []string{"voice:", "protected:", "snippets:", "turn:", "silence:", "truth:", "filler:", "way_out:", "apology:", "farewell:", "  name:", "  pronounce:", "  min_silence:", "  max_silence:",
-		"  digits_silence:", "  barge_in:", "  commit_after:", "  resume_after:", "  key_pause:", "  after:", "  reprompts:", "  goodbye:"} {
+		"  digits_silence:", "  barge_in:", "  commit_after:", "  resume_after:", "  key_pause:", "  early_guess:", "  after:", "  reprompts:", "  goodbye:"} {
 		if !strings.Contains(shown, "\n# "+key) {
 			t.Errorf("interview.yaml does not show %s", key)
 		}
@@ -346,4 +346,23 @@ func FuzzParseAgent(f *testing.F) {
 			t.Fatalf("an unusable agent was accepted: %+v", a)
 		}
 	})
+}
+
+// TestEarlyGuess checks which agents guess: those of language models that do not say
+// otherwise.
+func TestEarlyGuess(t *testing.T) {
+	const notice = "notice: {parts: [{kind: recording, text: This call is recorded.}]}\n"
+	const model, script = "llm: {prompt: Be brief.}\n", "script: {greeting: Hello., goodbye: Bye., questions: [{key: a, kind: text, ask: Why}]}\n"
+	for text, want := range map[string]bool{
+		model: true, "turn: {early_guess: false}\n" + model: false, "turn: {early_guess: true}\n" + model: true,
+		script: false, "turn: {early_guess: true}\n" + script: false,
+	} {
+		a, err := ParseAgent("a", []byte(notice+text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Settings().Guess != want {
+			t.Errorf("guesses: %v, want %v, of\n%s", !want, want, text)
+		}
+	}
 }

@@ -39,6 +39,12 @@ type Input struct {
 	Said    consent.Heard // Said and Keyed: what the caller said or pressed
 	Silence int           // Silent: how many times in a row, from 1
 	History []Line        // the conversation before this input, oldest first
+
+	// Guess: the caller's turn may go on. Sentences are yielded as they come; whatever
+	// has an effect, and the end of a reply that did not fail, waits for Sure, which
+	// yields the words as they are final. Where the guess was wrong ctx ends instead.
+	Guess bool
+	Sure  <-chan consent.Heard
 }
 
 // Line is one turn of the conversation as it happened: an agent's line is cut

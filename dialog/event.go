@@ -25,6 +25,7 @@ type (
 		Lost       bool // a final without words
 		Confidence float64
 		Hint       Hint // of the engine, with words that are not final
+		Private    bool // not final: they may be for the gateway alone, such as a withdrawal, and no reply is guessed
 	}
 	// Key: the caller pressed a key.
 	Key struct {

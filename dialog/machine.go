@@ -33,6 +33,7 @@ type Machine struct {
 	ear   ear
 	floor floor
 	reply *reply // of the current turn; nil while it is the caller's
+	guess *guess // at the next one, while the caller's turn may be over; nil when there is none
 
 	turn     TurnID       // the newest
 	clip     media.ClipID // the next
@@ -102,9 +103,9 @@ func (m *Machine) Step(e Event) []Action {
 func (m *Machine) stale(e Event) bool {
 	switch e := e.(type) {
 	case Replied:
-		return m.reply == nil || m.reply.cut || !m.reply.live || e.Turn != m.reply.turn
+		return !m.guess.of(e.Turn) && (m.reply == nil || m.reply.cut || !m.reply.live || e.Turn != m.reply.turn)
 	case ReplyEnded:
-		return m.reply == nil || m.reply.cut || !m.reply.live || e.Turn != m.reply.turn
+		return !m.guess.of(e.Turn) && (m.reply == nil || m.reply.cut || !m.reply.live || e.Turn != m.reply.turn)
 	case Played:
 		return m.reply.clip(e.Clip) == nil
 	case SpeakFailed:
@@ -144,8 +145,16 @@ func (m *Machine) take(e Event) {
 	case Stirred:
 		m.quiet.since = m.now
 	case Replied:
+		if m.guess.of(e.Turn) {
+			m.guess.kept = append(m.guess.kept, e.Part)
+			return
+		}
 		m.replied(e.Part)
 	case ReplyEnded:
+		if m.guess.of(e.Turn) {
+			m.guessEnded(e.Err)
+			return
+		}
 		m.reply.live = false
 	case Played:
 		m.played(e)
@@ -178,6 +187,9 @@ func (m *Machine) advance() {
 		m.answer()
 		m.company()
 		m.prompt()
+	}
+	if m.phase == open && !m.suspended {
+		m.supposes()
 	}
 }
 

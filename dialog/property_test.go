@@ -22,6 +22,7 @@ type world struct {
 	now  media.Tick
 
 	live      TurnID // of the reply that runs; 0 for none
+	guess     worldGuess
 	newest    TurnID
 	speaking  bool
 	finals    []*worldFinal // that recognition owes
@@ -53,20 +54,34 @@ type worldClip struct {
 	whole, lost    bool
 }
 
+// worldGuess is a reply that is asked for before the caller's turn is over.
+type worldGuess struct {
+	turn    TurnID // 0 for none
+	words   string // of the caller's newest line
+	turns   int    // of the caller's, before it
+	count   int    // of guesses since the last Finalize
+	pauses  bool
+	ended   bool
+	adopted bool // in this step
+}
+
 // worldFinal is a final that is on its way.
 type worldFinal struct {
 	at   media.Tick // of its Finalize
 	void bool       // nobody may get its words
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, guess bool) *world {
+	set := DefaultSettings("en")
+	set.Guess = guess
 	return &world{
-		t: t, m: NewMachine(DefaultSettings("en")), gate: gatetest.Open(),
+		t: t, m: NewMachine(set), gate: gatetest.Open(),
 		said: map[TurnID][]*worldClip{}, done: map[TurnID]bool{}, cancelled: map[TurnID]bool{},
 	}
 }
 
 func (w *world) step(e Event) {
+	w.guess.adopted = false
 	actions := w.m.Step(e)
 	if slices.ContainsFunc(actions, suspends) || w.suspended {
 		w.awaited = false
@@ -140,21 +155,38 @@ func (w *world) take(a Action) {
 		if w.doubt {
 			w.t.Fatal("the caller has asked whether the agent is a machine, and is not told")
 		}
-		if w.live != 0 {
-			w.t.Fatalf("turn %d is asked for while %d is live", a.Input.Turn, w.live)
+		if w.live != 0 || w.guess.turn != 0 {
+			w.t.Fatalf("turn %d is asked for while %d is live, or the guess %d", a.Input.Turn, w.live, w.guess.turn)
 		}
 		if a.Input.Turn < w.newest || a.Input.Turn == w.newest && !w.attended(a.Input.Turn) {
 			w.t.Fatalf("turn %d after %d", a.Input.Turn, w.newest)
 		}
-		w.live, w.newest = a.Input.Turn, a.Input.Turn
+		w.newest = a.Input.Turn
 		w.checkInput(a.Input)
+		if a.Input.Guess {
+			w.guessed(a.Input)
+		} else {
+			w.live = a.Input.Turn
+		}
+	case AdoptReply:
+		w.adopt(a)
+	case Note:
+		if w.live == 0 && !w.guess.adopted {
+			w.t.Fatal("an answer of no reply")
+		}
 	case CancelReply:
 		w.cancelled[a.Turn] = true
 		w.doubt = w.doubt || a.Turn == w.truth
 		if w.live == a.Turn {
 			w.live = 0
 		}
+		if w.guess.turn == a.Turn {
+			w.guess.turn = 0
+		}
 	case Say:
+		if a.Turn == w.guess.turn {
+			w.t.Fatal("a guess is said before its turn is over")
+		}
 		if a.Turn < w.newest || w.cancelled[a.Turn] || w.done[a.Turn] {
 			w.t.Fatalf("a sentence of turn %d, which is over", a.Turn)
 		}
@@ -185,11 +217,36 @@ func (w *world) take(a Action) {
 		}
 		w.finals = append(w.finals, &worldFinal{at: w.now})
 		w.awaited, w.finalized = true, w.now
+		w.guess.count = 0
 	case AgentTurn:
 		w.checkTurn(a)
 	case End:
 		w.over = true
 	}
+}
+
+// guessed takes that the replier is asked early.
+func (w *world) guessed(in Input) {
+	if w.guess.count++; w.guess.count > guesses || w.speaking {
+		w.t.Fatalf("the guess number %d of a turn, the caller speaks: %v", w.guess.count, w.speaking)
+	}
+	w.guess = worldGuess{turn: in.Turn, words: in.Said.String(), turns: w.turns, count: w.guess.count}
+}
+
+// adopt checks that a guess is adopted only when the caller's turn has come, and is of
+// its words.
+func (w *world) adopt(a AdoptReply) {
+	g := &w.guess
+	if g.turn == 0 || a.Turn != g.turn || w.turns != g.turns+1 || !slices.Equal(wordsOf(a.Said.String()), wordsOf(g.words)) {
+		w.t.Fatalf("%+v is adopted with %q after %d turns", g, a.Said, w.turns)
+	}
+	if !g.ended {
+		w.live = g.turn
+	}
+	if g.pauses {
+		w.pausing = g.turn
+	}
+	g.turn, g.adopted = 0, true
 }
 
 // attended reports whether nothing but a filler was said in a turn, over which its
@@ -363,7 +420,7 @@ func (w *world) do(op, arg byte) {
 		}
 	case 15: // something of an old turn
 		turn := TurnID(arg % 8)
-		if turn != w.live {
+		if turn != w.live && turn != w.guess.turn {
 			w.step(Replied{At: w.now, Turn: turn, Part: Part{Sentence: "This is stale."}})
 			w.step(ReplyEnded{At: w.now, Turn: turn})
 		}
@@ -429,13 +486,19 @@ func (w *world) key(digit byte) {
 
 // reply lets the replier yield something.
 func (w *world) reply(arg byte) {
-	if w.live == 0 {
+	turn := w.live
+	if turn == 0 && !w.guess.ended {
+		turn = w.guess.turn
+	}
+	if turn == 0 {
 		return
 	}
-	turn := w.live
 	switch arg / 8 {
 	case 1:
-		w.pausing = turn
+		if w.live != 0 {
+			w.pausing = turn
+		}
+		w.guess.pauses = true
 		w.step(Replied{At: w.now, Turn: turn, Part: Part{Pause: true}})
 		return
 	case 2:
@@ -447,10 +510,12 @@ func (w *world) reply(arg byte) {
 	}
 	switch arg % 8 {
 	case 0:
-		w.live = 0
+		if w.live = 0; turn == w.guess.turn {
+			w.guess.turn = 0
+		}
 		w.step(ReplyEnded{At: w.now, Turn: turn, Err: errors.New("failed")})
 	case 1, 2, 3:
-		w.live = 0
+		w.live, w.guess.ended = 0, true
 		w.step(ReplyEnded{At: w.now, Turn: turn})
 	case 4:
 		w.step(Replied{At: w.now, Turn: turn, Part: Part{Expect: Expect(arg / 8 % 3), Answer: &Answer{Key: "a"}}})
@@ -481,7 +546,7 @@ func (w *world) settleDown() {
 		if w.suspended {
 			w.suspend(false)
 		}
-		if w.live != 0 {
+		if w.live != 0 || w.guess.turn != 0 {
 			w.reply(6)
 			w.reply(1)
 		}
@@ -508,7 +573,7 @@ func (w *world) run(data []byte) {
 	w.settleDown()
 }
 
-// TestProperties lets a thousand random calls go by.
+// TestProperties lets a thousand random calls go by, with guesses and without.
 func TestProperties(t *testing.T) {
 	for seed := range uint64(1000) {
 		random := rand.New(rand.NewPCG(seed, 1))
@@ -516,18 +581,19 @@ func TestProperties(t *testing.T) {
 		for i := range data {
 			data[i] = byte(random.Uint32())
 		}
-		runSeed(t, seed, data)
+		runSeed(t, seed, data, false)
+		runSeed(t, seed, data, true)
 	}
 }
 
 // runSeed prints the seed when the call breaks a promise.
-func runSeed(t *testing.T, seed uint64, data []byte) {
+func runSeed(t *testing.T, seed uint64, data []byte, guess bool) {
 	defer func() {
 		if t.Failed() {
-			t.Logf("seed %d", seed)
+			t.Logf("seed %d, guesses %v", seed, guess)
 		}
 	}()
-	newWorld(t).run(data)
+	newWorld(t, guess).run(data)
 }
 
 func FuzzMachine(f *testing.F) {
@@ -538,6 +604,7 @@ func FuzzMachine(f *testing.F) {
 		if len(data) > 2000 {
 			return
 		}
-		newWorld(t).run(data)
+		newWorld(t, false).run(data)
+		newWorld(t, true).run(data)
 	})
 }

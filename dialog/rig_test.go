@@ -33,6 +33,7 @@ import (
 //	950 speech               the caller has spoken for 100 ms
 //	990 quiet                the caller fell silent
 //	995 partial TEXT | final [TEXT]
+//	995 private TEXT         a partial that may be for the gateway alone
 //	995 lost                 the final of a turn that nobody heard
 //	995 mayend TEXT | goeson TEXT | ended TEXT: a partial with a hint
 //	995 final<900 TEXT       words that were said by 900
@@ -135,6 +136,8 @@ func (r *rig) event(name, rest string) Event {
 			r.t.Fatal(err)
 		}
 		return Shortened{At: at, Clip: media.ClipID(n), Text: text}
+	case "private":
+		return Words{At: at, Said: r.mint(rest), Private: true}
 	case "lost":
 		return Words{At: at, Final: true, Lost: true}
 	case "mayend", "goeson", "ended":
@@ -237,7 +240,13 @@ func describe(a Action) string {
 		case Resumed:
 			return fmt.Sprintf("ask %d resumed%s", in.Turn, describeLines(in.History))
 		}
-		return fmt.Sprintf("ask %d said %q%s", in.Turn, in.Words(), describeLines(in.History))
+		ask := "ask"
+		if in.Guess {
+			ask = "guess"
+		}
+		return fmt.Sprintf("%s %d said %q%s", ask, in.Turn, in.Words(), describeLines(in.History))
+	case AdoptReply:
+		return fmt.Sprintf("adopt %d %s", a.Turn, a.Said)
 	case CancelReply:
 		return fmt.Sprintf("cancel %d", a.Turn)
 	case Say:

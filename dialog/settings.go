@@ -28,6 +28,10 @@ type Settings struct {
 	Reprompts    int           // how often, before the goodbye
 	Goodbye      string        // said to a caller who stays silent
 
+	// Guess has the replier begin while the caller's turn may yet go on; it must know
+	// what to do with Input.Guess.
+	Guess bool
+
 	Wait Wait
 
 	Protected string // passages that are not interrupted, a line each

@@ -15,6 +15,7 @@ func (m *Machine) suspend() {
 	if m.phase != open {
 		return
 	}
+	m.dropGuess()
 	m.dismiss()
 	if !m.ended && m.Expecting() != ExpectKey {
 		m.keys = nil // half a number

@@ -18,14 +18,17 @@ type ear struct {
 	open       bool       // there was speech since the last Finalize
 	since      media.Tick // open: its begin
 	partial    string
-	known      media.Tick // up to where partial has the words
-	over       float64    // the probability that nothing follows it
-	hint       Hint       // of the engine, about the newest speech
-	finalizing bool       // a final is on its way
-	finalized  media.Tick // when it was asked for
-	length     media.Tick // of the speech that it is of
-	attended   media.Tick // the Finalize for whose final a filler was said
-	overtaken  bool       // the caller pressed keys instead: the turn's words are not to be answered
+	said       consent.Heard // partial, as it was minted
+	private    bool          // it may be for the gateway alone
+	guesses    int           // at the turn so far
+	known      media.Tick    // up to where partial has the words
+	over       float64       // the probability that nothing follows it
+	hint       Hint          // of the engine, about the newest speech
+	finalizing bool          // a final is on its way
+	finalized  media.Tick    // when it was asked for
+	length     media.Tick    // of the speech that it is of
+	attended   media.Tick    // the Finalize for whose final a filler was said
+	overtaken  bool          // the caller pressed keys instead: the turn's words are not to be answered
 
 	unwanted  int        // finals on their way that a suspension has made void
 	dismissed media.Tick // when the newest of them was asked for
@@ -58,6 +61,7 @@ func (e *ear) hear(from media.Tick) {
 // forget forgets what is known of the words of the open turn.
 func (e *ear) forget() {
 	e.partial, e.known, e.over, e.hint = "", 0, sure, NoHint
+	e.said, e.private, e.guesses = consent.Heard{}, false, 0
 }
 
 // answered takes the final of a turn. Speech that it was taken out of is still
@@ -115,7 +119,7 @@ func (m *Machine) final(said consent.Heard) bool {
 // partial takes the words of the open turn so far. A hint counts until there is
 // another one, or more speech.
 func (m *Machine) partial(e Words) {
-	m.ear.partial = e.Said.String()
+	m.ear.partial, m.ear.said, m.ear.private = e.Said.String(), e.Said, e.Private
 	_, m.ear.known = e.Said.Span()
 	if e.Hint != NoHint {
 		m.ear.hint = e.Hint
@@ -185,9 +189,13 @@ func (m *Machine) keepPending() {
 	m.pending = nil
 }
 
-// start begins the agent's turn by asking the replier. An input of words or
-// keys is the last line of the history.
+// start begins the agent's turn by asking the replier, unless that was done early.
+// An input of words or keys is the last line of the history.
 func (m *Machine) start(kind InputKind) {
+	if kind == Said && m.adopt() {
+		return
+	}
+	m.dropGuess()
 	attended := m.attended()
 	in := Input{Turn: m.turn, Kind: kind}
 	n := len(m.lines)

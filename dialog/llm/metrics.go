@@ -16,6 +16,8 @@ type Metrics struct {
 	cost     *prometheus.CounterVec
 	calls    *prometheus.CounterVec
 	lookups  *prometheus.HistogramVec
+	guesses  *prometheus.CounterVec
+	wasted   *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics of this package with reg, which may be nil.
@@ -47,9 +49,17 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help:    "Time that tools of agents' files took to answer, by result: ok or failed.",
 			Buckets: []float64{.05, .1, .2, .5, 1, 2, 3, 5, 10, 20, 30},
 		}, []string{"result"}),
+		guesses: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sidetone_llm_guesses_total",
+			Help: "Replies begun before the caller's turn was over, by result: adopted or dropped.",
+		}, []string{"result"}),
+		wasted: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sidetone_llm_guess_cost_total",
+			Help: "What dropped guesses cost, by engine, as far as their endpoints had told; part of sidetone_llm_cost_total.",
+		}, []string{"engine"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.requests, m.first, m.tokens, m.cost, m.calls, m.lookups)
+		reg.MustRegister(m.requests, m.first, m.tokens, m.cost, m.calls, m.lookups, m.guesses, m.wasted)
 	}
 	return m
 }
@@ -92,6 +102,25 @@ func (m *Metrics) used(e *engine, u Usage) {
 		m.tokens.WithLabelValues(e.Name, kind).Add(float64(n))
 	}
 	m.cost.WithLabelValues(e.Name).Add(e.Prices.of(u))
+}
+
+// guessed counts a guess.
+func (m *Metrics) guessed(adopted bool) {
+	if m == nil {
+		return
+	}
+	result := "dropped"
+	if adopted {
+		result = "adopted"
+	}
+	m.guesses.WithLabelValues(result).Inc()
+}
+
+// spent counts what a dropped guess has cost.
+func (m *Metrics) spent(s Spending) {
+	if m != nil && s.Dropped {
+		m.wasted.WithLabelValues(s.Engine).Add(s.Cost)
+	}
 }
 
 func (m *Metrics) lookedUp(err error, took time.Duration) {

@@ -47,7 +47,8 @@ type Spending struct {
 	Turn   dialog.TurnID
 	Engine string
 	Usage
-	Cost float64 // by the engine's prices
+	Cost    float64 // by the engine's prices
+	Dropped bool    // it was for a guess that was not adopted
 }
 
 // Replier answers the turns of one call. It belongs to that call.
@@ -77,40 +78,51 @@ const rounds = 3
 const lookedUp = 8
 
 // Reply yields the greeting of the agent file, or what the model answers. A
-// reply that fails yields its complete sentences before the error.
+// reply that fails yields its complete sentences before the error. Of a guess the
+// model's sentences are yielded as they come; its first call, and the end, wait for
+// Input.Sure.
 func (r *Replier) Reply(ctx context.Context, in dialog.Input) iter.Seq2[dialog.Part, error] {
 	return func(yield func(dialog.Part, error) bool) {
-		t := &turn{in: in, yield: yield, left: r.o.Sentences}
-		if greeting := r.o.Agent.LLM.Greeting; in.Kind == dialog.Opening && greeting != "" {
-			t.hear(greeting)
-			t.flush()
+		t := &turn{in: in, yield: yield, left: r.o.Sentences, guess: in.Guess}
+		if err := r.answer(ctx, t); err != nil && !t.gone {
+			r.settle(t)
+			yield(dialog.Part{}, err)
 			return
 		}
-		request := r.request(in)
-		most := rounds
-		if len(r.o.Agent.LLM.Tools) > 0 {
-			most = lookedUp
-		}
-		for range most {
-			asked, err := r.round(ctx, &request, t)
-			switch {
-			case t.gone, t.minor:
-				return
-			case err != nil:
-				yield(dialog.Part{}, err)
-				return
-			case t.end:
-				t.finish()
-				return
-			case t.asked:
-				t.asked = false // what the tools say is to be answered
-			case t.said, t.pause:
-				return
-			case !asked:
-				yield(dialog.Part{}, ErrEmpty)
-				return
-			}
-		}
-		yield(dialog.Part{}, ErrEmpty)
+		t.certain(ctx)
+		r.settle(t)
 	}
+}
+
+// answer yields what the model answers, and returns why it could not.
+func (r *Replier) answer(ctx context.Context, t *turn) error {
+	if greeting := r.o.Agent.LLM.Greeting; t.in.Kind == dialog.Opening && greeting != "" {
+		t.hear(greeting)
+		t.flush()
+		return nil
+	}
+	request := r.request(t.in)
+	most := rounds
+	if len(r.o.Agent.LLM.Tools) > 0 {
+		most = lookedUp
+	}
+	for range most {
+		asked, err := r.round(ctx, &request, t)
+		switch {
+		case t.gone, t.minor:
+			return nil
+		case err != nil:
+			return err
+		case t.end:
+			t.finish()
+			return nil
+		case t.asked:
+			t.asked = false // what the tools say is to be answered
+		case t.said, t.pause:
+			return nil
+		case !asked:
+			return ErrEmpty
+		}
+	}
+	return ErrEmpty
 }

@@ -486,7 +486,7 @@ func TestUsageIsCounted(t *testing.T) {
 	if _, err := collect(t.Context(), New(Options{Engines: e, Agent: support, Spent: told}), dialog.Input{Turn: 7, Kind: dialog.Opening}); err != nil {
 		t.Fatal(err)
 	}
-	if want := []Spending{{7, "test", Usage{Input: 120}, 0.0003}}; !slices.Equal(spent, want) {
+	if want := []Spending{{7, "test", Usage{Input: 120}, 0.0003, false}}; !slices.Equal(spent, want) {
 		t.Errorf("told of %+v, want %+v", spent, want)
 	}
 	if n := testutil.ToFloat64(m.tokens.WithLabelValues("test", "input")); n != 120 {

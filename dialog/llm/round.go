@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"sidetone/dialog"
 )
 
 // round puts the request to the engines until one has answered it. It reports
@@ -96,7 +94,7 @@ func (r *Replier) stream(ctx context.Context, e *engine, request Request, t *tur
 			return exchange{}, err
 		}
 		if delta.Usage != nil {
-			r.use(e, t.in.Turn, *delta.Usage)
+			r.use(e, t, *delta.Usage)
 		}
 		if delta.Text != "" || delta.Call != nil {
 			if !t.wait.first {
@@ -106,6 +104,9 @@ func (r *Replier) stream(ctx context.Context, e *engine, request Request, t *tur
 		}
 		if c := delta.Call; c != nil && len(x.results) < maxCalls {
 			x.answer.Calls = append(x.answer.Calls, *c)
+			if !t.certain(ctx) {
+				break
+			}
 			x.results = append(x.results, Message{Role: Result, CallID: c.ID, Text: r.call(t, *c, len(x.results))})
 		}
 		t.hear(delta.Text)
@@ -120,11 +121,12 @@ func (r *Replier) stream(ctx context.Context, e *engine, request Request, t *tur
 }
 
 // use counts what a piece of an answer has cost. A negative count is none.
-func (r *Replier) use(e *engine, turn dialog.TurnID, u Usage) {
+func (r *Replier) use(e *engine, t *turn, u Usage) {
 	u = Usage{Input: max(0, u.Input), Cached: max(0, u.Cached), Written: max(0, u.Written), Output: max(0, u.Output)}
 	r.o.Engines.metrics.used(e, u)
-	if r.o.Spent != nil {
-		r.o.Spent(Spending{turn, e.Name, u, e.Prices.of(u)})
+	t.spent = append(t.spent, Spending{Turn: t.in.Turn, Engine: e.Name, Usage: u, Cost: e.Prices.of(u)})
+	if !t.guess {
+		r.tell(t)
 	}
 }
 

@@ -19,15 +19,17 @@ type turn struct {
 	left      int // sentences that may yet be said
 	expect    dialog.Expect
 
-	said     bool     // something was said
-	words    []string // that was
-	gone     bool     // nobody listens any more
-	minor    bool     // the caller is a child
-	asked    bool     // tools of the agent's file have answered, and the model has not
-	lookups  []lookup // of the running answer, yet to be done
-	pause    bool     // the recording will be paused, or another agent goes on
-	end      bool     // the model has ended the call
-	transfer string   // to this number
+	said     bool       // something was said
+	words    []string   // that was
+	gone     bool       // nobody listens any more, or the guess was wrong
+	guess    bool       // it is a guess, and not adopted
+	spent    []Spending // and not told yet
+	minor    bool       // the caller is a child
+	asked    bool       // tools of the agent's file have answered, and the model has not
+	lookups  []lookup   // of the running answer, yet to be done
+	pause    bool       // the recording will be paused, or another agent goes on
+	end      bool       // the model has ended the call
+	transfer string     // to this number
 }
 
 // takeOver makes ready for another engine: half a sentence of the one before is

@@ -347,7 +347,8 @@ func BenchmarkShare(b *testing.B) {
 	defer model.Close()
 	speech := scripted(b)
 	speech.Voice = scriptedVoice{tts * time.Millisecond}
-	g := agentGateway(b, "llm:\n  prompt: You ask without end.\n  greeting: Hello. What do you say to it?\n", speech,
+	// With early guesses the model's delay would be hidden in the silence.
+	g := agentGateway(b, "turn: {early_guess: false}\nllm:\n  prompt: You ask without end.\n  greeting: Hello. What do you say to it?\n", speech,
 		"SIDETONE_LLM_BASE_URL="+model.URL+"/v1", "SIDETONE_LLM_MODEL=scripted")
 	m := g.callers(b, order{Calls: 100, PerSecond: 20, Seconds: 60, Talk: true})
 	const scriptedDelay = silence + stt + llm + tts

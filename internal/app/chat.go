@@ -26,7 +26,7 @@ func (a *App) replier(ready *agent, call string) (dialog.Replier, error) {
 		Spent: func(s llm.Spending) {
 			a.bills.add(call, s)
 			a.log.Debug("tokens", "call", call, "turn", s.Turn, "engine", s.Engine, "input", s.Input, "cached", s.Cached,
-				"written", s.Written, "output", s.Output, "cost", s.Cost)
+				"written", s.Written, "output", s.Output, "cost", s.Cost, "dropped", s.Dropped)
 		},
 	}
 	if a.tools != nil {

@@ -55,8 +55,9 @@ func TestLanguageModelAnswers(t *testing.T) {
 	if report.Ending != sim.EndCompleted {
 		t.Errorf("the call ended %q, want the model to end it", report.Ending)
 	}
-	if asked := model.Requests(); len(asked) != 1 || !strings.Contains(strings.ToLower(asJSON(t, asked[0])), "amiable") {
-		t.Errorf("the model was asked %d times, want once, with what the caller said", len(asked))
+	// Two early guesses may have come before, and were dropped then.
+	if asked := model.Requests(); len(asked) < 1 || len(asked) > 3 || !strings.Contains(strings.ToLower(asJSON(t, asked[len(asked)-1])), "amiable") {
+		t.Errorf("the model was asked %d times, want once for the turn, with what the caller said", len(asked))
 	}
 	var doc bytes.Buffer
 	records := g.records(t)
