@@ -4,14 +4,17 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
 	"sidetone/internal/app"
 	"sidetone/internal/sim"
+	"sidetone/media"
 )
 
 // browse is the process of callers from web pages: each agrees, and says the
@@ -86,4 +89,63 @@ func BenchmarkWebCalls(b *testing.B) {
 				m.Calls, m.Frames, m.Underruns, m.Faults, m.Late, m.FirstAudio, m.Connect, m.Control)
 		})
 	}
+}
+
+// BenchmarkWebBargeIn has people interrupt the agents of four web calls, over and
+// over. It prints how long they hear the agent on, from the first sound that they
+// make: with the way there and back, and the browser's jitter buffer.
+func BenchmarkWebBargeIn(b *testing.B) {
+	const calls, times = 4, 10
+	voices, err := sim.Prompts(sentences...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	g := benchGateway(b, scripted(b))
+	var mu sync.Mutex
+	var silence sim.Distribution
+	var wg sync.WaitGroup
+	missed := 0
+	for n := range calls {
+		wg.Go(func() {
+			report, err := g.interrupted(b, times, voices[n:])
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				b.Error(err)
+			}
+			for _, t := range report.Turns {
+				if t.Clear < 0 {
+					missed++
+					continue
+				}
+				silence.Add((t.Clear - t.From).Duration())
+			}
+		})
+	}
+	wg.Wait()
+	b.ReportMetric(float64(silence.Quantile(.5).Milliseconds()), "silence-p50-ms")
+	b.ReportMetric(float64(silence.Quantile(.95).Milliseconds()), "silence-p95-ms")
+	b.Logf("%d interruptions, %d of an agent that was silent already; at most %v", silence.N(), missed, silence.Quantile(1))
+}
+
+// interrupted is a call from a web page whose caller interrupts the agent so often.
+func (g *gateway) interrupted(b *testing.B, times int, voices []sim.Utterance) (sim.WebReport, error) {
+	call, err := g.browser(b, sim.BrowserOptions{Agent: "endless"}).Dial(b.Context())
+	if err != nil {
+		return sim.WebReport{}, err
+	}
+	err = call.Answer(b.Context(), sim.Agree)
+	for turn := 0; turn < times && err == nil; turn++ {
+		if err = call.WaitSpeech(b.Context()); err != nil {
+			break
+		}
+		now, _ := call.Now()
+		if err = call.WaitUntil(b.Context(), now+media.TicksIn(time.Second)); err != nil {
+			break
+		}
+		err = call.Say(spoken(voices[turn%len(voices)].Wide)).Wait(b.Context())
+	}
+	call.Hangup()
+	report, ended := call.Wait(context.Background())
+	return report, errors.Join(err, ended)
 }
