@@ -51,6 +51,7 @@ type Builtin struct {
 	keys   credentialPair
 	socket string // absolute
 	sync   *fsSync
+	unused *unusedConns
 
 	close func() error
 }
@@ -108,7 +109,11 @@ func (b *Builtin) DialContext(ctx context.Context, _, _ string) (net.Conn, error
 		return nil, err
 	}
 	defer done()
-	return (&net.Dialer{Timeout: connectTimeout}).DialContext(ctx, "unix", path)
+	conn, err := (&net.Dialer{Timeout: connectTimeout}).DialContext(ctx, "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	return b.unused.add(conn)
 }
 
 // Sync returns once every object acknowledged before the call is on disk: the
@@ -190,9 +195,11 @@ func serve(ctx context.Context, o BuiltinOptions, release func()) (*Builtin, err
 		defer done()
 		ended <- files.run(life, path, keys, sync.OnceFunc(func() { close(ready) }))
 	}()
+	unused := new(unusedConns)
 	closer := sync.OnceValue(func() error {
 		err := syncer.close()
 		stop()
+		unused.close()
 		select {
 		case serveErr := <-ended:
 			err = errors.Join(err, serveErr)
@@ -204,7 +211,7 @@ func serve(ctx context.Context, o BuiltinOptions, release func()) (*Builtin, err
 	})
 	select {
 	case <-ready:
-		return &Builtin{keys: keys, socket: o.Socket, sync: syncer, close: closer}, nil
+		return &Builtin{keys: keys, socket: o.Socket, sync: syncer, unused: unused, close: closer}, nil
 	case err := <-ended:
 		stop()
 		return nil, errors.Join(err, syncer.close())
@@ -228,7 +235,11 @@ func dialBuiltin(ctx context.Context, o BuiltinOptions) (*Builtin, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Builtin{keys: keys, socket: o.Socket, sync: syncer, close: syncer.close}
+	unused := new(unusedConns)
+	b := &Builtin{keys: keys, socket: o.Socket, sync: syncer, unused: unused, close: func() error {
+		unused.close()
+		return syncer.close()
+	}}
 	conn, err := b.DialContext(ctx, "", "")
 	if err != nil {
 		return nil, errors.Join(err, syncer.close())

@@ -148,6 +148,15 @@ func TestStartWaitsForAnotherProcess(t *testing.T) {
 	second.end(t)
 }
 
+// A client may have dialled and sent nothing; the server stops nevertheless.
+func TestUnusedConnections(t *testing.T) {
+	c := startChild(t, "unused", t.TempDir())
+	if line := c.line(t); line != "ready" {
+		t.Fatalf("the server says %q", line)
+	}
+	c.end(t)
+}
+
 func TestBadCredentialsFile(t *testing.T) {
 	for _, text := range []string{"", "hunter2", `{"access_key_id":"hunter2"}`, `{"secret_access_key":hunter2}`} {
 		name := filepath.Join(t.TempDir(), credentialsName)

@@ -128,6 +128,19 @@ func play(role, path string) error {
 		body, err := o.Get(ctx, "left/behind")
 		fmt.Println(string(body))
 		return errors.Join(err, b.Close())
+	case "unused": // connections, on which the server waits for a request
+		b, err := StartBuiltin(ctx, BuiltinOptions{Dir: path})
+		if err != nil {
+			return err
+		}
+		for range 3 {
+			if _, err := b.DialContext(ctx, "", ""); err != nil {
+				return err
+			}
+		}
+		fmt.Println("ready")
+		io.Copy(io.Discard, os.Stdin)
+		return b.Close()
 	case "jobs":
 		return playJobs(path)
 	case "full disk":
