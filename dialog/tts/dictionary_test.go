@@ -53,8 +53,8 @@ func TestReading(t *testing.T) {
 	}{
 		{Reading{}, text, "v"},
 		{Reading{Pronounce: map[string]string{"Sidetone": "side tone"}}, "**side tone** takes $5, José.", "v#"},
-		{Reading{WriteOut: WriteOut}, "Sidetone takes five dollars, José.", "v"},
-		{Reading{Pronounce: map[string]string{"Sidetone": "3 tones"}, WriteOut: WriteOut}, "three tones takes five dollars, José.", "v#"},
+		{Reading{WriteOut: WriteOut("en")}, "Sidetone takes five dollars, José.", "v"},
+		{Reading{Pronounce: map[string]string{"Sidetone": "3 tones"}, WriteOut: WriteOut("en")}, "three tones takes five dollars, José.", "v#"},
 		{Reading{WriteOut: Plain}, "Sidetone takes $5, José.", "v"},
 	} {
 		var said string

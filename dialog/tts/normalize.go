@@ -29,7 +29,7 @@ var rules = slices.Concat(addresses, dates, amounts, codes, quantities)
 var addresses = []rule{
 	{regexp.MustCompile(`[A-Za-z0-9][\w.+%-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}`), sayAddress},
 	{regexp.MustCompile(`(?i)\b(?:https?://|www\.)[^\s<>"]*[a-z0-9/]`), sayAddress},
-	{regexp.MustCompile(`(?i)\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|io|dev|gov|edu|eu|uk|de|info|app|ai|shop|store|biz|health)\b(?:/[\w./-]*[\w/])?`), sayAddress},
+	{regexp.MustCompile(`(?i)\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|io|dev|gov|edu|eu|uk|de|info|fr|es|at|ch|app|ai|shop|store|biz|health)\b(?:/[\w./-]*[\w/])?`), sayAddress},
 }
 
 // amounts are those of money.
@@ -123,24 +123,7 @@ var (
 // telephone numbers and codes are spoken digit by digit; addresses, money,
 // dates, times and numbers as people say them.
 func Normalize(text string) string {
-	return tidy(strings.Map(speakable, letters.Replace(out(text))))
-}
-
-// WriteOut writes English text out as Normalize does, for voices that know more
-// letters than ASCII has.
-func WriteOut(text string) string {
-	return tidy(strings.Map(writable, out(text)))
-}
-
-// out is text without markup, its numbers and signs in words.
-func out(text string) string {
-	text = typewritten.Replace(Plain(text))
-	for _, r := range rules {
-		text = r.pattern.ReplaceAllStringFunc(text, func(match string) string {
-			return r.say(r.pattern.FindStringSubmatch(match))
-		})
-	}
-	return signs.Replace(text)
+	return tidy(strings.Map(speakable, letters.Replace(spellers["en"].out(text))))
 }
 
 // tidy puts spaces and marks where they belong.

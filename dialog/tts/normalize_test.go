@@ -99,7 +99,7 @@ func TestWriteOut(t *testing.T) {
 		"東京 at 3 p.m.":                 "東京 at three P M",
 		"See https://example.com/a-b.": "See example dot com slash a dash b.",
 	} {
-		if got := WriteOut(text); got != want {
+		if got := WriteOut("en-GB")(text); got != want {
 			t.Errorf("WriteOut(%q)\n got %q\nwant %q", text, got, want)
 		}
 	}

@@ -5,10 +5,11 @@ import (
 	"unicode"
 )
 
-// sayAddress says an e-mail address or a URL: without its scheme and "www",
+func sayAddress(m []string) string { return spellAddress(m[0], marks, spell) }
+
+// spellAddress says an e-mail address or a URL: without its scheme and "www",
 // its marks by name and its digits one by one.
-func sayAddress(m []string) string {
-	s := m[0]
+func spellAddress(s string, marks map[rune]string, spell func(string) string) string {
 	if _, rest, ok := strings.Cut(s, "://"); ok {
 		s = rest
 	}
@@ -80,16 +81,20 @@ func sayMoney(sign, currency, whole, fraction, scale string) string {
 	return sign + big + " " + unit + " and " + small + " " + cent
 }
 
-// sayPhone says a telephone number digit by digit, group by group.
-func sayPhone(m []string) string {
+// telephone reports whether digits with marks between them are a telephone number.
+func telephone(s string) bool {
 	digits := 0
-	for _, r := range m[0] {
+	for _, r := range s {
 		if unicode.IsDigit(r) {
 			digits++
 		}
 	}
-	separated := strings.ContainsAny(strings.TrimSpace(m[0]), " ().-+")
-	if digits < 7 || digits > 15 || !separated {
+	return digits >= 7 && digits <= 15 && strings.ContainsAny(strings.TrimSpace(s), " ().-+/")
+}
+
+// sayPhone says a telephone number digit by digit, group by group.
+func sayPhone(m []string) string {
+	if !telephone(m[0]) {
 		return m[0]
 	}
 	groups := strings.FieldsFunc(m[0], func(r rune) bool { return !unicode.IsDigit(r) })
@@ -106,11 +111,11 @@ func sayPhone(m []string) string {
 	return " " + plus + strings.Join(groups, ", ")
 }
 
-// sayCode spells what mixes letters and digits, such as a booking reference. A
-// run of more than three letters is a word, as in COVID-19.
-func sayCode(m []string) string {
+// code reports whether letters and digits are mixed as in a booking reference. A run of
+// more than three letters is a word, as in COVID-19.
+func code(s string) bool {
 	var digits, alphas, run, longest int
-	for _, r := range m[0] {
+	for _, r := range s {
 		switch {
 		case unicode.IsDigit(r):
 			digits, run = digits+1, 0
@@ -121,7 +126,12 @@ func sayCode(m []string) string {
 			run = 0
 		}
 	}
-	if digits == 0 || alphas == 0 || digits+alphas < 4 || longest > 3 {
+	return digits > 0 && alphas > 0 && digits+alphas >= 4 && longest <= 3
+}
+
+// sayCode spells a code.
+func sayCode(m []string) string {
+	if !code(m[0]) {
 		return m[0]
 	}
 	parts := strings.Split(m[0], "-")

@@ -1,6 +1,7 @@
 package tts
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -122,6 +123,9 @@ func closes(text string, at, after int) (verdict, int) {
 	ellipsis := text[at] != '.' || strings.HasPrefix(text[after:], ".") || strings.HasSuffix(text[:at], ".")
 	word := lastWord(text[:at])
 	short := shortened(word)
+	if place(text[:at], word) {
+		short = always
+	}
 	if !ellipsis && short == never {
 		return yes, n
 	}
@@ -140,6 +144,22 @@ func closes(text string, at, after int) (verdict, int) {
 		return opposite(unicode.IsDigit(r)), n
 	}
 	return opposite(unicode.IsLower(r) || unicode.IsDigit(r)), n
+}
+
+// articles stand before a place in a row, which German writes with a dot: "am 5. März".
+var articles = strings.Fields("der die das dem den des am im vom zum zur beim ab bis seit")
+
+// place reports whether a text ends in a number that is one.
+func place(text, word string) bool {
+	if len(word) > 2 || !numeral(word) {
+		return false
+	}
+	before := strings.ToLower(lastWord(strings.TrimRight(text[:len(text)-len(word)], " ")))
+	return slices.Contains(articles, before)
+}
+
+func numeral(word string) bool {
+	return word != "" && strings.Trim(word, "0123456789") == ""
 }
 
 func opposite(goesOn bool) verdict {
@@ -167,12 +187,13 @@ const (
 
 func shortened(word string) abbreviation {
 	switch w := strings.ToLower(strings.TrimLeft(word, "—–")); w {
-	case "mr", "mrs", "ms", "dr", "prof", "st", "vs", "e.g", "i.e", "gen", "sen", "rep", "hon", "rev", "capt", "sgt", "mt", "ft":
+	case "mr", "mrs", "ms", "dr", "prof", "st", "vs", "e.g", "i.e", "gen", "sen", "rep", "hon", "rev", "capt", "sgt", "mt", "ft",
+		"z", "d", "h", "bzw", "ca", "sr", "sra", "srta", "dra", "ud":
 		return always
-	case "a.m", "p.m", "etc", "approx", "dept", "inc", "ltd", "co", "corp", "jr", "sr", "u.s", "u.k", "est", "min", "max",
+	case "a.m", "p.m", "etc", "approx", "usw", "dept", "inc", "ltd", "co", "corp", "jr", "u.s", "u.k", "est", "min", "max",
 		"jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec":
 		return beforeLower
-	case "no", "nr", "fig", "p", "pp", "ext", "vol":
+	case "no", "nr", "núm", "fig", "p", "pp", "ext", "vol":
 		return beforeDigit
 	}
 	if len(word) == 1 && word[0] >= 'A' && word[0] <= 'Z' && word != "I" {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"sidetone/configs"
@@ -174,16 +173,13 @@ func (a *App) voiceOf(ctx context.Context, file *dialog.Agent) (string, dialog.S
 
 // readingOf is how an agent's words are read out. The built-in voices put numbers in
 // words themselves. Vendors' do so each in its own way, the quickest models badly or
-// not at all, so that it is done for them, in English; other languages are theirs.
+// not at all, so that it is done for them in the agent's language.
 func readingOf(c *configs.Config, file *dialog.Agent) tts.Reading {
 	r := tts.Reading{Pronounce: file.Voice.Pronounce}
 	if voiceURL(c, file.Voice.Name) == "" {
 		return r
 	}
-	r.WriteOut = tts.Plain
-	if language, _, _ := strings.Cut(file.Language, "-"); language == "en" {
-		r.WriteOut = tts.WriteOut
-	}
+	r.WriteOut = tts.WriteOut(file.Language)
 	return r
 }
 
