@@ -13,9 +13,13 @@ import (
 	"sidetone/telephony"
 )
 
-// markOverdue is how long a mark may be late before the far end counts as
-// stalled.
-const markOverdue = time.Second
+// markOverdue is how long a mark may be late before the call goes by its own clock,
+// where it waits for one. After markLost the far end has stalled: that is as long as
+// one may be silent.
+const (
+	markOverdue = time.Second
+	markLost    = 5 * time.Second
+)
 
 // pausedFor is the time between two beats from which on it is we who stalled.
 const pausedFor = 10 * media.FrameDuration
@@ -124,10 +128,10 @@ func (c *Call) pass(now time.Time) {
 		c.listen(at)
 	}
 	c.answerEnds(at)
-	late := punctual && c.playout.Overdue(now) > markOverdue
-	if late && !c.playout.Settled() {
+	late := c.playout.Overdue(now)
+	if punctual && late > markOverdue && !c.playout.Settled() {
 		c.played(c.playout.Settle(now, c.heard.newest))
-	} else if late && !c.lost {
+	} else if punctual && late > markLost && !c.lost {
 		c.finish(Result{Carrier, Stalled}, telephony.Next{})
 	}
 	if !c.heard.settled && c.playout.Settled() {

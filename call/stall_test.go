@@ -119,3 +119,63 @@ func TestLateFramesAreHeard(t *testing.T) {
 		}
 	})
 }
+
+// sluggish is a leg whose far end confirms nothing for a while.
+type sluggish struct {
+	telephony.Leg
+	events chan telephony.Event
+	at     media.Tick // from when on
+	length time.Duration
+}
+
+func (s *sluggish) Events() <-chan telephony.Event { return s.events }
+
+func (s *sluggish) Run(ctx context.Context) error {
+	var pump sync.WaitGroup
+	defer pump.Wait()
+	pump.Go(func() {
+		defer close(s.events)
+		for e := range s.Leg.Events() {
+			if e.Kind == telephony.Played && e.At >= s.at && s.length > 0 {
+				time.Sleep(s.length)
+				s.length = 0
+			}
+			s.events <- e
+		}
+	})
+	return s.Leg.Run(ctx)
+}
+
+// TestLateMarks has the far end confirm nothing for some seconds, during the notice and
+// after it: a line that comes round costs nothing, one that does not ends the call.
+func TestLateMarks(t *testing.T) {
+	for _, from := range []time.Duration{time.Second, 6 * time.Second} {
+		for _, c := range []struct {
+			length time.Duration
+			want   call.Result
+		}{
+			{4 * time.Second, call.Result{Outcome: call.Caller, Reason: call.HungUp}},
+			{7 * time.Second, call.Result{Outcome: call.Carrier, Reason: call.Stalled}},
+		} {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t, options{mode: consent.NoticeMode, message: notice(), speaker: tones{wait: 50 * time.Millisecond},
+					replier: &replies{each: []string{"440Hz 550Hz 660Hz 440Hz 550Hz 660Hz 440Hz 550Hz 660Hz 770Hz", "500Hz"}},
+					over: func(l telephony.Leg) telephony.Leg {
+						return &sluggish{l, make(chan telephony.Event, 256), media.TicksIn(from), c.length}
+					}})
+				line := g.dial()
+				report, err := (sim.Script{HangupAfter: 25 * time.Second}).Run(t.Context(), line)
+				if err != nil {
+					t.Fatal(err)
+				}
+				result := <-g.results
+				if result != c.want {
+					t.Errorf("nothing confirmed for %v from %v on: the call ended %v, want %v", c.length, from, result, c.want)
+				}
+				if c.want.Reason == call.HungUp && onset(report.Heard, 770) < 0 {
+					t.Errorf("nothing confirmed for %v from %v on: the caller did not hear the agent to the end", c.length, from)
+				}
+			})
+		}
+	}
+}
