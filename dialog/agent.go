@@ -25,13 +25,14 @@ type Agent struct {
 	Web       Web      `yaml:"web"`
 	Turn      Turn     `yaml:"turn"`
 	Silence   Silence  `yaml:"silence"`
-	Apology   string   `yaml:"apology"`   // said when a reply failed
-	Farewell  string   `yaml:"farewell"`  // said when the next one failed too
-	Truth     string   `yaml:"truth"`     // said to a caller who asks whether the agent is a machine
-	Protected Wordings `yaml:"protected"` // passages that are not interrupted, whoever says them
-	Filler    string   `yaml:"filler"`    // said while a reply takes its time
-	WayOut    string   `yaml:"way_out"`   // a number to connect the caller to after the farewell
-	Pause     bool     `yaml:"pause"`     // the language model may pause the recording
+	Apology   string   `yaml:"apology"`       // said when a reply failed
+	Farewell  string   `yaml:"farewell"`      // said when too many failed
+	GiveUp    int      `yaml:"give_up_after"` // so many in a row are too many
+	Truth     string   `yaml:"truth"`         // said to a caller who asks whether the agent is a machine
+	Protected Wordings `yaml:"protected"`     // passages that are not interrupted, whoever says them
+	Filler    string   `yaml:"filler"`        // said while a reply takes its time
+	WayOut    string   `yaml:"way_out"`       // a number to connect the caller to after the farewell
+	Pause     bool     `yaml:"pause"`         // the language model may pause the recording
 
 	// Snippets says what of the recording becomes clips of their own.
 	Snippets Snippets `yaml:"snippets"`
@@ -146,6 +147,7 @@ func (a *Agent) Settings() Settings {
 	s.Goodbye = a.Silence.Goodbye
 	s.Apology = a.Apology
 	s.Farewell = a.Farewell
+	s.GiveUp = a.GiveUp
 	s.Truth = a.Truth
 	s.Protected = strings.Join(a.Protected, "\n")
 	s.Wait.Filler = a.Filler
@@ -168,6 +170,7 @@ func defaultAgent() Agent {
 		Silence:  Silence{After: s.SilenceAfter, Reprompts: s.Reprompts, Goodbye: s.Goodbye},
 		Apology:  s.Apology,
 		Farewell: s.Farewell,
+		GiveUp:   s.GiveUp,
 		Truth:    s.Truth,
 		Filler:   s.Wait.Filler,
 	}

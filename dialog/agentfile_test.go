@@ -84,7 +84,7 @@ func TestShownDefaults(t *testing.T) {
 		}
 		shown = strings.Replace(shown, "\n  # "+key, "\n  "+key, 1)
 	}
-	for _, key := range []string{"voice:", "protected:", "snippets:", "turn:", "silence:", "truth:", "filler:", "way_out:", "apology:", "farewell:", "  name:", "  pronounce:", "  min_silence:", "  max_silence:",
+	for _, key := range []string{"voice:", "protected:", "snippets:", "turn:", "silence:", "truth:", "filler:", "give_up_after:", "way_out:", "apology:", "farewell:", "  name:", "  pronounce:", "  min_silence:", "  max_silence:",
 		"  digits_silence:", "  barge_in:", "  commit_after:", "  resume_after:", "  key_pause:", "  early_guess:", "  after:", "  reprompts:", "  goodbye:"} {
 		if !strings.Contains(shown, "\n# "+key) {
 			t.Errorf("interview.yaml does not show %s", key)
@@ -176,6 +176,7 @@ func TestParseAgentFaults(t *testing.T) {
 		{"not YAML", "name: test\na: b: secret", "line 2: mapping values are not allowed"},
 		{"two documents", minimal + "---\na: 1\n", "after the end of the agent"},
 		{"truth", "truth: \" \"\n" + minimal, "truth: a text is needed"},
+		{"give up", "give_up_after: 0\n" + minimal, "give_up_after: want 1 to 5 failed replies, not 0"},
 		{"way out", "way_out: \"112\"\n" + minimal, `way_out: "112" is no number`},
 		{"unknown key", "colour: secret\n" + minimal, "line 1: unknown key colour"},
 		{"unknown key inside", change("greeting:", "greting:"), "line 6: unknown key greting"},

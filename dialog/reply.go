@@ -253,12 +253,12 @@ func (m *Machine) commit(interrupted bool) {
 	}
 }
 
-// apologise speaks for a replier or a voice that failed; the second time in a
-// row it ends the call. The truth is tried again instead.
+// apologise speaks for a replier or a voice that failed; when that has happened too
+// often in a row it ends the call. The truth is tried again instead.
 func (m *Machine) apologise() {
 	m.failures++
 	switch {
-	case m.failures > 1:
+	case m.failures >= m.set.GiveUp:
 		m.sayOwn(m.set.Farewell, ReplyLost)
 		m.reply.transfer = m.set.WayOut
 	case !m.untold:

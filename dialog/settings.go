@@ -39,7 +39,8 @@ type Settings struct {
 	Truth string // said to a caller who asks whether the agent is a machine
 
 	Apology  string // said when a reply failed
-	Farewell string // said when the next one failed too, before the call ends
+	Farewell string // said at so many failed replies in a row, before the call ends
+	GiveUp   int    // so many; at least 1
 	WayOut   string // and then the caller is connected to this number; empty: the call ends
 }
 
@@ -73,6 +74,7 @@ func DefaultSettings(language string) Settings {
 			Filler: "One moment, please.", First: 1800 * time.Millisecond,
 			Again: 3500 * time.Millisecond, Lost: 6 * time.Second,
 		},
+		GiveUp:   2,
 		Truth:    "Yes. I am an automated assistant, not a person.",
 		Apology:  "I am sorry, something went wrong on my side. Could you say that again?",
 		Farewell: "I am sorry, I can not go on with this call. Please try again later. Goodbye.",

@@ -79,6 +79,9 @@ func (a *Agent) validate() error {
 			f.add(fmt.Sprintf("protected[%d]", i), "want a line of at least %d words", leastProtected)
 		}
 	}
+	if a.GiveUp < 1 || a.GiveUp > 5 {
+		f.add("give_up_after", "want 1 to 5 failed replies, not %d", a.GiveUp)
+	}
 	if a.WayOut != "" && !transferTarget.MatchString(a.WayOut) {
 		f.add("way_out", "%q is no number such as +14155550100, nor a sip: address", a.WayOut)
 	}

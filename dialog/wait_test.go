@@ -324,3 +324,22 @@ func TestWaitForWordsMutely(t *testing.T) {
 		6460 say 2.2 I am sorry, something went wrong on my side. Could you say that again?
 	`)
 }
+
+// TestGiveUpAfter ends the call at the first failed reply, where the agent is told so.
+func TestGiveUpAfter(t *testing.T) {
+	set := plain()
+	set.GiveUp, set.WayOut = 1, "+14155550100"
+	r := newRig(t, set)
+	r.run(greeted + `
+		2000 speech
+		3000 quiet
+		3500 lost
+		5000 played 2 1000/1000!
+	`)
+	r.check(greetedTrace + `
+		3460 finalize
+		3500 say 2.2 I am sorry, I can not go on with this call. Please try again later. Goodbye.
+		5000 agent 2 [4000-5000] I am sorry, I can not go on with this call. Please try again later. Goodbye.
+		5000 end reply_lost +14155550100
+	`)
+}
