@@ -93,8 +93,15 @@ func (m *mouths) drill(t *testing.T, both bool) drilled {
 	t.Helper()
 	m.main.sick.Store(false)
 	m.spare.sick.Store(false)
+	return m.place(t, monologue{!both}, both)
+}
+
+// place has a caller speak once or twice when they were greeted, and the first voice go
+// then, or both, if they have not gone before.
+func (m *mouths) place(t *testing.T, agent monologue, both bool) drilled {
+	t.Helper()
 	sorry := map[string]media.Audio{"Sorry.": {Rate: 8000, PCM: media.Tone(8000, 2000, time.Second, -12)}, "Goodbye.": {Rate: 8000, PCM: media.Tone(8000, 2200, time.Second, -12)}}
-	g := newGateway(t, options{mode: consent.NoticeMode, message: notice(), speaker: m.voices.ForCall(sorry), engine: &engine{wait: 150 * time.Millisecond}, replier: monologue{!both},
+	g := newGateway(t, options{mode: consent.NoticeMode, message: notice(), speaker: m.voices.ForCall(sorry), engine: &engine{wait: 150 * time.Millisecond}, replier: agent,
 		set: func(s *dialog.Settings) {
 			s.Wait.Filler, s.Apology, s.Farewell, s.WayOut = "", "Sorry.", "Goodbye.", "+14155550100"
 		}})

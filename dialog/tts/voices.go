@@ -7,6 +7,7 @@ import (
 	"iter"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,14 +20,17 @@ import (
 // ErrUnavailable says that every voice was left out, since none has worked of late.
 var ErrUnavailable = errors.New("tts: no voice is there to be asked")
 
-// errSlow is why a voice was given up.
-var errSlow = errors.New("tts: no audio in time, and another voice is there")
+// Why a voice was given up.
+var (
+	errSlow = errors.New("tts: no audio in time")
+	errMute = errors.New("tts: no audio of words, and no error")
+)
 
 // VoicesOptions is what voices need beside themselves. Zero fields take the defaults.
 type VoicesOptions struct {
 	// First is the longest wait for a voice's first audio, and Idle for more once what
 	// came can have been heard, while there is another voice to ask: 1.5 s. All is that
-	// for the first audio of any: 3 s.
+	// for the first audio of any, and for more of the last: 3 s.
 	First, Idle, All time.Duration
 	Log              *slog.Logger // nil for none
 }
@@ -216,7 +220,7 @@ func (s *speaking) patience(t *telling, another bool) (first, idle time.Duration
 	case another:
 		return min(s.o.First, left), s.o.Idle
 	case len(s.prepared) > 0:
-		return left, s.o.Idle
+		return left, s.o.All
 	}
 	return 0, 0
 }
@@ -257,11 +261,15 @@ func (s *speaking) listen(ctx context.Context, t *telling, v *voice, another boo
 	if cause := context.Cause(ctx); errors.Is(cause, errSlow) && err != nil {
 		err = &Failure{Engine: v.Speaker.Name(), Op: "speak", Class: TimedOut}
 	}
-	if err == nil && samples == 0 {
-		err = &Failure{Engine: v.Speaker.Name(), Op: "speak", Class: Protocol}
+	if err == nil && samples == 0 && worded(t.rest) {
+		err = errMute
 	}
 	return got, false, err
 }
+
+// worded reports whether there is anything in a text to say: of a mark alone voices
+// make nothing.
+func worded(text string) bool { return strings.ContainsFunc(Plain(text), spoken) }
 
 // mostAhead bounds how much longer than idle a voice may pause that is ahead of what
 // can have been heard.
@@ -277,6 +285,8 @@ func judge(err error) (v breaker.Verdict, wait time.Duration) {
 	switch {
 	case err == nil:
 		return breaker.Good, 0
+	case errors.Is(err, ErrTooLong), errors.Is(err, errMute):
+		return breaker.Neutral, 0 // the sentence is to blame: its length, or its script
 	case !errors.As(err, &f):
 		return breaker.Bad, 0
 	case f.Class == Denied, f.Class == Limited && f.RetryAfter > 0:

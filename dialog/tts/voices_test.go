@@ -223,6 +223,34 @@ func TestAllVoicesGo(t *testing.T) {
 	})
 }
 
+// TestNothingToSay checks that a voice is not blamed for a text of which it makes
+// nothing, while a caller who would hear no word of one has another voice.
+func TestNothingToSay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		workers := NewWorkers(toilerPieces, 1, &toiler{})
+		defer workers.Close()
+		first, second := &engraver{workers}, &teller{name: "second"}
+		b := breaker.New(breaker.Options{Kind: breaker.TTS})
+		v := NewVoices(VoicesOptions{}, Voice{first, b}, Voice{second, breaker.New(breaker.Options{Kind: breaker.TTS})})
+		for text, takes := range map[string]bool{"...": false, "👍": false, "你好": true, strings.Repeat("é", MaxText+1): true} {
+			for range breaker.Tolerated {
+				if h := listen(v.ForCall(nil), text); h.err != nil || (h.text != "") != takes {
+					t.Errorf("%.10q: another voice says %.10q, %v", text, h.text, h.err)
+				}
+			}
+		}
+		if b.State() != breaker.Closed {
+			t.Error("it is left out")
+		}
+	})
+}
+
+// engraver is a voice of workers.
+type engraver struct{ *Workers }
+
+func (*engraver) Name() string { return "engraver" }
+func (*engraver) Local() bool  { return true }
+
 // TestNobodyListens checks that a caller who interrupts says nothing of the voice.
 func TestNobodyListens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

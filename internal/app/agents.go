@@ -24,7 +24,7 @@ type agent struct {
 	matcher  *spoken.Matcher          // nil: no spoken answer is understood in its language
 	engine   transcribe.Engine        // hears; nil: the caller can only press keys
 	voice    dialog.Speaker           // says the messages, and the rest where there are no voices
-	voices   *tts.Voices              // of calls, that take over from each other; nil: voice alone
+	voices   *tts.Voices              // of calls, that take over from each other; nil: voice, by itself
 	sorry    map[string]media.Audio   // sentences for when there is no voice any more
 	language []consent.LanguageOption // what callers choose from; nil where there is no choice
 }

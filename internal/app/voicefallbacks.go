@@ -32,9 +32,9 @@ func voiceURLs(c *configs.Config, file *dialog.Agent) (urls []string) {
 }
 
 // voicesOf returns the voices that speak in an agent's calls, of which first is its
-// own; nil where there is that one alone, on this machine.
+// own; nil where that is none of ours.
 func (a *App) voicesOf(ctx context.Context, file *dialog.Agent, first dialog.Speaker) (*tts.Voices, error) {
-	if a.ttsMetrics == nil || len(a.config.Speech.TTSFallbacks) == 0 && first.Local() {
+	if a.ttsMetrics == nil {
 		return nil, nil
 	}
 	var others []tts.Voice
