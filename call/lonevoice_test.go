@@ -87,6 +87,31 @@ func TestLoneVoiceIsKilled(t *testing.T) {
 	})
 }
 
+// TestGoodbyeIsLost holds that a call whose last sentence nobody can say ends with the
+// prepared farewell, as it was to end.
+func TestGoodbyeIsLost(t *testing.T) {
+	for name, hangs := range map[string]bool{"crashed": false, "hung": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				m, hung := newLoneMouth(t)
+				hung.Store(hangs)
+				d := m.place(t, monologue{ends: true}, false)
+				if want := (call.Result{Outcome: call.Completed, Reason: call.Goodbye}); d.result != want || d.report.Dialed != "" {
+					t.Errorf("it ended %v, want %v; connected to %q", d.result, want, d.report.Dialed)
+				}
+				heard, _ := sim.HearTones(8000, d.report.Heard[d.said.To.Sample(8000):])
+				farewell := onset(d.report.Heard, 2200) - d.said.To.Duration()
+				if farewell < 0 || farewell > 4*time.Second || heard != "" || onset(d.report.Heard, 2000) >= 0 {
+					t.Errorf("the farewell came after %v, and %q was heard", farewell, heard)
+				}
+				if last := d.turns[len(d.turns)-1]; last.Text != "Goodbye." {
+					t.Errorf("the transcript ends with %q", last.Text)
+				}
+			})
+		})
+	}
+}
+
 // consoled holds that a caller was told, twice, and connected to somebody. It returns how
 // long they waited for the second.
 func consoled(t *testing.T, d drilled) time.Duration {

@@ -40,6 +40,7 @@ type reply struct {
 	end      bool
 	reason   Reason
 	transfer string
+	last     bool // nothing is said in its place where nobody can say it
 }
 
 // clip is a sentence on its way to the caller.
@@ -213,6 +214,8 @@ func (m *Machine) conclude() {
 		}
 	}
 	switch {
+	case r.end && r.begun() && !r.told() && !r.last:
+		m.leave(r.reason, r.transfer)
 	case r.end:
 		m.end(r.reason, r.transfer)
 	case r.attend:
@@ -259,9 +262,15 @@ func (m *Machine) apologise() {
 	m.failures++
 	switch {
 	case m.failures >= m.set.GiveUp:
-		m.sayOwn(m.set.Farewell, ReplyLost)
-		m.reply.transfer = m.set.WayOut
+		m.leave(ReplyLost, m.set.WayOut)
 	case !m.untold:
 		m.sayOwn(m.set.Apology, "")
 	}
+}
+
+// leave says the farewell, and ends the call: for want of replies, or since nobody
+// could say what was to be the last of it.
+func (m *Machine) leave(reason Reason, transfer string) {
+	m.sayOwn(m.set.Farewell, reason)
+	m.reply.transfer, m.reply.last = transfer, true
 }

@@ -98,6 +98,42 @@ func TestWait(t *testing.T) {
 			9200 cancel 2
 			9220 say 3.4 I am sorry, something went wrong on my side. Could you say that again?
 		`},
+		{"a goodbye that nobody can say", asked + `
+			3300 part Goodbye.
+			3300 bye
+			3400 done
+			3500 unsaid 2
+			6000 played 3 1000/1000!
+		`, askedTrace + `
+			3300 say 2.2 Goodbye.
+			3500 say 3.3 I am sorry, I can not go on with this call. Please try again later. Goodbye.
+			6000 agent 3 [5000-6000] I am sorry, I can not go on with this call. Please try again later. Goodbye.
+			6000 end completed
+		`},
+		{"nor the farewell, before a transfer", asked + `
+			3300 part One moment.
+			3300 bye +14155550101
+			3400 done
+			3500 unsaid 2
+			3600 unsaid 3
+		`, askedTrace + `
+			3300 say 2.2 One moment.
+			3500 say 3.3 I am sorry, I can not go on with this call. Please try again later. Goodbye.
+			3600 end transferred +14155550101
+		`},
+		{"a goodbye of which one sentence is heard", asked + `
+			3300 part Thanks.
+			3300 part Goodbye.
+			3300 bye
+			3400 done
+			3900 played 2 500/500!
+			4000 unsaid 3
+		`, askedTrace + `
+			3300 say 2.2 Thanks.
+			3300 say 2.3 Goodbye.
+			4000 agent 2 [3400-3900] Thanks.
+			4000 end completed
+		`},
 		{"it stalls in the middle", asked + `
 			3300 part Good.
 			4000 played 2 600/600!
