@@ -69,9 +69,13 @@ func TestLoneVoiceIsKilled(t *testing.T) {
 		for i := range calls {
 			hung.Store(i%2 == 1)
 			d := m.drill(t, true)
-			longest = max(longest, consoled(t, d), onset(d.report.Heard, 2000)-d.said.To.Duration())
+			silence := max(consoled(t, d), onset(d.report.Heard, 2000)-d.said.To.Duration())
+			if !hung.Load() && silence > 2*time.Second {
+				t.Errorf("call %d: silence of %v after a crash", i, silence)
+			}
+			longest = max(longest, silence)
 		}
-		if longest > 4*time.Second {
+		if longest > 6*time.Second {
 			t.Errorf("the longest silence was %v", longest)
 		}
 		t.Logf("%d calls, none dropped; the longest silence was %v", calls, longest)
@@ -101,7 +105,7 @@ func TestGoodbyeIsLost(t *testing.T) {
 				}
 				heard, _ := sim.HearTones(8000, d.report.Heard[d.said.To.Sample(8000):])
 				farewell := onset(d.report.Heard, 2200) - d.said.To.Duration()
-				if farewell < 0 || farewell > 4*time.Second || heard != "" || onset(d.report.Heard, 2000) >= 0 {
+				if farewell < 0 || farewell > 6*time.Second || heard != "" || onset(d.report.Heard, 2000) >= 0 {
 					t.Errorf("the farewell came after %v, and %q was heard", farewell, heard)
 				}
 				if last := d.turns[len(d.turns)-1]; last.Text != "Goodbye." {

@@ -133,11 +133,16 @@ type Speech struct {
 	TTSFallbacks []TTS  `yaml:"tts_fallbacks"`
 	Voice        string `yaml:"voice"`
 	ModelsDir    string `yaml:"models_dir"`
-	// FirstAudio is the longest wait for the first audio of a voice elsewhere.
-	FirstAudio Duration   `yaml:"first_audio"`
-	Deepgram   Deepgram   `yaml:"deepgram"`
-	OpenAI     OpenAI     `yaml:"openai"`
-	ElevenLabs ElevenLabs `yaml:"elevenlabs"`
+	// FirstAudio is the longest wait for the first audio of a sentence, of whichever
+	// voice, and of one elsewhere.
+	FirstAudio Duration `yaml:"first_audio"`
+	// STTTakeover is how long the words of a turn may take while another engine can
+	// take over, and TTSTakeover is that of the first audio and of more.
+	STTTakeover Duration   `yaml:"stt_takeover"`
+	TTSTakeover Duration   `yaml:"tts_takeover"`
+	Deepgram    Deepgram   `yaml:"deepgram"`
+	OpenAI      OpenAI     `yaml:"openai"`
+	ElevenLabs  ElevenLabs `yaml:"elevenlabs"`
 }
 
 // Recognition is the engines of speech recognition, in the order in which they are
@@ -371,6 +376,7 @@ func Default() *Config {
 		Agents:  Agents{Dir: "configs/agents", Default: "interview"},
 		Consent: Consent{Floor: ModeNotice, Jurisdictions: "configs/consent/jurisdictions.yaml"},
 		Speech: Speech{STT: STTMoonshine, TTS: TTSPiper, ModelsDir: "models", FirstAudio: Duration(3 * time.Second),
+			STTTakeover: Duration(2 * time.Second), TTSTakeover: Duration(1500 * time.Millisecond),
 			Deepgram: Deepgram{URL: "https://api.deepgram.com", Model: "nova-3", Voice: "aura-2-thalia-en"},
 			OpenAI: OpenAI{API: OpenAITranscriptions, URL: "https://api.openai.com/v1", Model: "gpt-4o-transcribe",
 				TTS: OpenAIVoice{Model: "gpt-4o-mini-tts", Voice: "alloy", Format: SpeechPCM}},

@@ -18,6 +18,8 @@ func (c *Config) validateSpeech(f *faults) {
 		f.check(term != "", fmt.Sprintf("speech.key_terms[%d]", i), "must not be empty")
 	}
 	f.check(s.FirstAudio >= Duration(500*time.Millisecond) && s.FirstAudio <= Duration(10*time.Second), "speech.first_audio", "must be between 500ms and 10s")
+	f.check(s.STTTakeover >= Duration(500*time.Millisecond) && s.STTTakeover <= Duration(3*time.Second), "speech.stt_takeover", "must be between 500ms and 3s")
+	f.check(s.TTSTakeover >= Duration(250*time.Millisecond) && s.TTSTakeover <= s.FirstAudio, "speech.tts_takeover", "must be at least 250ms, and not more than speech.first_audio")
 	f.check(s.Voice == "" || voiceName.MatchString(s.Voice), "speech.voice", "must be a name without spaces and slashes")
 	f.check(s.STT != STTNone || len(s.STTFallbacks) == 0, "speech.stt_fallbacks", "must be empty where speech.stt is none")
 	seen := map[STT]bool{s.STT: true}

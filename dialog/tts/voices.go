@@ -30,7 +30,8 @@ var (
 type VoicesOptions struct {
 	// First is the longest wait for a voice's first audio, and Idle for more once what
 	// came can have been heard, while there is another voice to ask: 1.5 s. All is that
-	// for the first audio of any, and for more of the last: 3 s.
+	// for the first audio of any, and for more of the last: 3 s, and never less than 5 s
+	// where all of them are on this machine.
 	First, Idle, All time.Duration
 	Log              *slog.Logger // nil for none
 }
@@ -72,6 +73,9 @@ func NewVoices(o VoicesOptions, first Voice, others ...Voice) *Voices {
 	v := &Voices{o: o}
 	for _, one := range append([]Voice{first}, others...) {
 		v.list = append(v.list, &voice{Voice: one})
+	}
+	if v.Local() {
+		v.o.All = max(v.o.All, crowded)
 	}
 	return v
 }
@@ -225,8 +229,13 @@ func (s *speaking) patience(t *telling, another bool) (first, idle time.Duration
 	return 0, 0
 }
 
-// shortest is how long any voice has.
-const shortest = 500 * time.Millisecond
+const (
+	// shortest is how long any voice has.
+	shortest = 500 * time.Millisecond
+	// crowded is how long those on this machine have: they are late for want of
+	// processors, and no call is helped where all of them are given up for that.
+	crowded = 5 * time.Second
+)
 
 // listen passes on what a voice says of the rest. It returns how much that was, and
 // whether nobody listens any more.

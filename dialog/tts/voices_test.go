@@ -193,7 +193,7 @@ func TestVoiceGoesInMidSentence(t *testing.T) {
 // prepared one is said all the same, and how soon.
 func TestAllVoicesGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		first, second := &teller{name: "first"}, &teller{name: "second"}
+		first, second := &teller{name: "first", away: true}, &teller{name: "second"}
 		v, _ := choir(first, second)
 		listen(v.ForCall(nil), "It is a long and winding road that leads to your door.")
 		first.hangs, first.err = 20*int(letter.Seconds()*8000), &Failure{Class: Cut}
@@ -221,6 +221,22 @@ func TestAllVoicesGo(t *testing.T) {
 			t.Errorf("a voice that is back says %q", h.text)
 		}
 	})
+}
+
+// TestCrowdedVoices checks that voices on this machine that are late, for want of
+// processors, are waited for longer than those elsewhere, and not for ever.
+func TestCrowdedVoices(t *testing.T) {
+	for wait, away := range map[time.Duration]bool{4 * time.Second: false, 6 * time.Second: true} {
+		synctest.Test(t, func(t *testing.T) {
+			first := &teller{name: "first", wait: wait}
+			v := NewVoices(VoicesOptions{}, Voice{first, breaker.New(breaker.Options{})})
+			began := time.Now()
+			h := listen(v.ForCall(map[string]media.Audio{"Sorry.": {Rate: 8000}}), sentence)
+			if took := time.Since(began); (h.err != nil) != away || away && took != 5*time.Second {
+				t.Errorf("after %v: heard %q, %v after %v", wait, h.text, h.err, took)
+			}
+		})
+	}
 }
 
 // TestNothingToSay checks that a voice is not blamed for a text of which it makes

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"sidetone/configs"
 	"sidetone/dialog"
@@ -43,7 +44,8 @@ func (a *App) openRecognition() error {
 	if own.Loaded() {
 		a.speech.Answers = own
 	}
-	a.recognition = &recognition{links: map[string]chain.Link{}, options: chain.Options{Metrics: chain.NewMetrics(a.registry), Log: a.log}}
+	a.recognition = &recognition{links: map[string]chain.Link{}, options: chain.Options{
+		Answer: time.Duration(a.config.Speech.STTTakeover), Metrics: chain.NewMetrics(a.registry), Log: a.log}}
 	o := remote.Options{}
 	if slices.ContainsFunc(names, func(n configs.STT) bool { return n != configs.STTMoonshine }) {
 		o.Metrics = remote.NewMetrics(a.registry)

@@ -51,7 +51,8 @@ func (a *App) voicesOf(ctx context.Context, file *dialog.Agent, first dialog.Spe
 		own.Voice.Name = ""
 		others = append(others, a.voiceWith(readingOf(c, &own).By(spare)))
 	}
-	return tts.NewVoices(tts.VoicesOptions{Log: a.log}, a.voiceWith(first), others...), nil
+	takeover, all := time.Duration(a.config.Speech.TTSTakeover), time.Duration(a.config.Speech.FirstAudio)
+	return tts.NewVoices(tts.VoicesOptions{First: takeover, Idle: takeover, All: all, Log: a.log}, a.voiceWith(first), others...), nil
 }
 
 // openSpare opens the voice of an engine that takes over, once; nil where a built-in

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
@@ -47,6 +48,25 @@ func TestSpareVoice(t *testing.T) {
 	}
 	if again, _ := a.voicesOf(t.Context(), file, ready.voice); again.Speakers()[1] == nil || a.voiceBreakers["openai"].State() != breaker.Open {
 		t.Error("what is known of a voice is not shared")
+	}
+}
+
+// TestTakeoverIsConfigured has a voice that takes its time: who speaks is the
+// configuration's to say.
+func TestTakeoverIsConfigured(t *testing.T) {
+	for takeover, want := range map[time.Duration]string{250 * time.Millisecond: "flite", 10 * time.Second: "openai"} {
+		fake := &sim.SpeechAPI{Synthesiser: sim.Synthesiser{Latency: time.Second}}
+		a, _ := vendored(t, fake)
+		a.config.Speech.TTSFallbacks = []configs.TTS{configs.TTSFlite}
+		a.config.Speech.TTSTakeover, a.config.Speech.FirstAudio = configs.Duration(takeover), configs.Duration(10*time.Second)
+		s := voiced(t, a, &dialog.Agent{Language: "en", Apology: "Alpha.", Farewell: "Bravo."}).speaker()
+		if _, err := samplesOf(t, s, "Charlie delta."); err != nil || s.Name() != want {
+			t.Errorf("tts_takeover of %v: %s speaks, %v; want %s", takeover, s.Name(), err, want)
+		}
+		a.config.Speech.STTTakeover = configs.Duration(takeover)
+		if err := a.openRecognition(); err != nil || a.recognition.options.Answer != takeover {
+			t.Errorf("stt_takeover of %v: a turn waits %v, %v", takeover, a.recognition.options.Answer, err)
+		}
 	}
 }
 
