@@ -58,7 +58,8 @@ var layers = map[string][]string{
 	"dialog/llm":           {"media", "consent", "dialog", "dialog/tts", "internal/breaker"},
 	"dialog/llm/openai":    {"media", "consent", "dialog", "dialog/llm"},
 	"dialog/llm/anthropic": {"media", "consent", "dialog", "dialog/llm"},
-	"dialog/llm/chattest":  {"dialog/llm", "internal/sim"},
+	"dialog/llm/contract":  {"dialog/llm"},
+	"dialog/llm/chattest":  {"dialog/llm", "dialog/llm/contract", "internal/sim"},
 	"dialog/tts":           {"media", "consent", "dialog", "internal/breaker"},
 	// What voices elsewhere have in common, the contract, and the suite with fakes.
 	"dialog/tts/remote":     {"media", "dialog", "dialog/tts"},

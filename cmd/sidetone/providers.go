@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -10,21 +11,23 @@ import (
 )
 
 // errProvider says that a provider does not keep to the contract.
-var errProvider = errors.New("the provider does not keep to the contract")
+var errProvider = errors.New("a provider does not keep to the contract")
 
 func providersCommand(g *global) *cobra.Command {
 	var speech app.ProviderSpeech
 	check := &cobra.Command{
-		Use: "check", Short: "Hold the configured recognition and voice against the contracts that engines keep to", Args: cobra.NoArgs,
-		Long: "Holds the vendors of speech.stt and speech.tts against the contracts that the tests hold their stand-ins\n" +
-			"against, with the keys of the configuration: some minutes of speech each, which the vendors bill.",
+		Use: "check", Short: "Hold the configured engines, and those that take over, against the contracts that engines keep to", Args: cobra.NoArgs,
+		Long: "Holds the vendors of recognition and of voices, and language models, against the contracts that the tests\n" +
+			"hold their stand-ins against, with the keys of the configuration: those that are asked first, those that\n" +
+			"take over, and those that agents name. Some minutes of speech each, and some hundred tokens, which the\n" +
+			"vendors bill.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return checkProviders(cmd, g, speech) },
 	}
 	check.Flags().StringVar(&speech.File, "wav", "", "say this WAV file of a few seconds, in place of a sentence of the built-in voice")
 	check.Flags().StringVar(&speech.Words, "words", "", "the words of --wav, without punctuation")
 	check.Flags().BoolVar(&speech.Fast, "fast", false, "send speech as fast as it can be, for servers of your own; vendors expect it as it is spoken")
 	check.MarkFlagsRequiredTogether("wav", "words")
-	providers := &cobra.Command{Use: "providers", Short: "Check vendors of speech recognition and voices"}
+	providers := &cobra.Command{Use: "providers", Short: "Check vendors of speech recognition, voices and language models"}
 	providers.AddCommand(check)
 	return providers
 }
@@ -42,11 +45,11 @@ func checkProviders(cmd *cobra.Command, g *global, speech app.ProviderSpeech) er
 		if c.Rate > 0 {
 			name = fmt.Sprintf("%d Hz: %s", c.Rate, c.Name)
 		}
-		name = c.Part + ", " + name
+		name = c.Part + " " + c.Engine + ", " + name
 		if len(c.Faults) > 0 {
 			result = "FAILED"
 		}
-		fmt.Printf("%-58s %6.1f s  %s\n", name, c.Seconds, result)
+		fmt.Printf("%-72s %6.1f s  %s\n", name, c.Seconds, result)
 		for _, fault := range c.Faults {
 			fmt.Println("    " + fault)
 		}
@@ -62,11 +65,24 @@ func checkProviders(cmd *cobra.Command, g *global, speech app.ProviderSpeech) er
 	}
 	for _, p := range checks {
 		if !g.json {
-			fmt.Printf("%s, %s at %s: %d cases\n", p.Part, p.Engine, p.Host, len(p.Cases))
+			fmt.Println(summaryOf(p))
 		}
 		if p.Failed() {
 			err = errProvider
 		}
 	}
 	return err
+}
+
+// summaryOf is one line about an engine.
+func summaryOf(p app.ProviderCheck) string {
+	agents, result := "no agent", "ok"
+	if len(p.Agents) > 0 {
+		agents = strings.Join(p.Agents, ", ")
+	}
+	if p.Failed() {
+		result = "FAILED"
+	}
+	return fmt.Sprintf("%s, %s at %s, in calls of %s: %d cases, %s",
+		p.Part, strings.TrimSpace(p.Engine+" "+p.Model), p.Host, agents, len(p.Cases), result)
 }

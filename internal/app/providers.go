@@ -1,14 +1,20 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"net"
+	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"sidetone/configs"
+	"sidetone/dialog"
 	"sidetone/dialog/tts/flite"
 	"sidetone/media"
 	"sidetone/transcribe"
@@ -16,18 +22,21 @@ import (
 	"sidetone/transcribe/remote"
 )
 
-// ProviderCheck is what came out of holding the configured recognition, or voice,
-// against the contract that engines keep to.
+// ProviderCheck is what came out of holding an engine against the contract that those
+// of its kind keep to.
 type ProviderCheck struct {
-	Part   string         `json:"part"` // recognition or voice
+	Part   string         `json:"part"` // recognition, voice or language model
 	Engine string         `json:"engine"`
+	Model  string         `json:"model,omitempty"` // or voice; empty for recognition
 	Host   string         `json:"host"`
+	Agents []string       `json:"agents"` // whose calls it may come to serve
 	Cases  []ProviderCase `json:"cases"`
 }
 
 // ProviderCase is one part of the contract.
 type ProviderCase struct {
 	Part    string   `json:"part"`
+	Engine  string   `json:"engine"`
 	Rate    int      `json:"rate,omitempty"` // Hz: 8000 as from phones, 16000 as from web pages
 	Name    string   `json:"name"`
 	Seconds float64  `json:"seconds"`
@@ -53,7 +62,7 @@ type ProviderSpeech struct {
 }
 
 // errBuiltIn says that there is no provider.
-var errBuiltIn = errors.New("app: neither speech.stt nor speech.tts is a provider; there is nothing to check")
+var errBuiltIn = errors.New("app: recognition and voices are built in, and there is no language model: there is nothing to check")
 
 // checkedWords is what the built-in voice says to a provider.
 const checkedWords = "please go forward ten meters and then turn to the left"
@@ -61,48 +70,75 @@ const checkedWords = "please go forward ten meters and then turn to the left"
 // wrongKey is no key of anybody's.
 const wrongKey = "sidetone-providers-check-wrong-key"
 
-// CheckProviders holds the configured recognition and voice, where they are a
-// vendor's, against the same contracts that the tests hold their fakes against, at
-// both rates; each case is told as it ends. It costs what some minutes of speech
-// cost there.
+// CheckProviders holds all recognition engines and voices of a vendor, and all language
+// models, that any agent's calls may come to have against the contracts that the tests
+// hold their fakes against: those that are asked first, those that take over, and those
+// that agents name. Speech is held at both rates; each case is told as it ends. It costs
+// what some minutes of speech cost there.
 func CheckProviders(ctx context.Context, c *configs.Config, speech ProviderSpeech, told func(ProviderCase)) (all []ProviderCheck, err error) {
-	if c.Speech.STT != configs.STTNone && c.Speech.STT != configs.STTMoonshine {
-		p, err := checkRecognition(ctx, c, speech, told)
+	files, err := dialog.LoadAgents(c.Agents.Dir)
+	if err != nil {
+		return nil, err
+	}
+	var said saidTo
+	for _, name := range c.Speech.Recognition() {
+		if addressOf(c, name) == "" {
+			continue
+		}
+		if said.words == "" {
+			if said, err = speech.open(ctx, c); err != nil {
+				return nil, err
+			}
+		}
+		p, err := checkRecognition(ctx, c, name, said, !speech.Fast, told)
 		if err != nil {
 			return nil, err
 		}
+		p.Agents = servedBy(files, func(file *dialog.Agent) bool { return slices.Contains(recognisers(c, file), name) })
 		all = append(all, p)
 	}
-	if voiceURL(c, "") != "" {
-		all = append(all, checkVoice(ctx, c, told))
+	all = append(all, checkVoices(ctx, c, files, told)...)
+	models, err := checkModels(ctx, c, files, told)
+	if err != nil {
+		return nil, err
 	}
-	if len(all) == 0 {
+	if all = append(all, models...); len(all) == 0 {
 		return nil, errBuiltIn
 	}
 	return all, ctx.Err()
 }
 
-// checkRecognition checks the configured recognition.
-func checkRecognition(ctx context.Context, c *configs.Config, speech ProviderSpeech, told func(ProviderCase)) (ProviderCheck, error) {
-	engine, err := openVendor(c, c.Speech.STT, "", remote.Options{})
+// servedBy are the names of the agents of whom something holds, sorted.
+func servedBy(files map[string]*dialog.Agent, holds func(*dialog.Agent) bool) []string {
+	names := []string{}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if holds(files[name]) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// checkRecognition checks one recognition engine.
+func checkRecognition(ctx context.Context, c *configs.Config, name configs.STT, said saidTo, paced bool, told func(ProviderCase)) (ProviderCheck, error) {
+	engine, err := openVendor(c, name, "", remote.Options{})
 	if err != nil {
 		return ProviderCheck{}, err
 	}
-	said, err := speech.open(ctx, c)
-	if err != nil {
-		return ProviderCheck{}, err
+	p := ProviderCheck{Part: "recognition", Engine: engine.Name(), Host: hostOf(addressOf(c, name))}
+	if !p.reached(ctx, addressOf(c, name), told) {
+		return p, nil
 	}
-	p := ProviderCheck{Part: "recognition", Engine: engine.Name(), Host: hostOf(addressOf(c, c.Speech.STT))}
 	add := func(rate int, name string, hold func(contract.T)) {
 		p.hold(ctx, rate, name, told, func(n *holding) { hold(n) })
 	}
-	add(0, "a wrong key is refused as such", func(t contract.T) { refusesKey(ctx, t, c, said) })
+	add(0, wrongKeyCase, func(t contract.T) { refusesKey(ctx, t, c, name, said) })
 	for _, rate := range []int{8000, 16000} {
 		pcm, err := media.Resample(said.pcm, said.rate, rate)
 		if err != nil {
 			return p, err
 		}
-		s := contract.Subject{Engine: engine, Words: said.words, Rate: rate, PCM: pcm, WordErrors: len(strings.Fields(said.words)) / 4, Paced: !speech.Fast}
+		s := contract.Subject{Engine: engine, Words: said.words, Rate: rate, PCM: pcm, WordErrors: len(strings.Fields(said.words)) / 4, Paced: paced}
 		for _, held := range contract.Cases {
 			add(rate, held.Name, func(t contract.T) { held.Hold(t, s) })
 		}
@@ -110,12 +146,37 @@ func checkRecognition(ctx context.Context, c *configs.Config, speech ProviderSpe
 	return p, ctx.Err()
 }
 
+// wrongKeyCase is the case of a key that is nobody's.
+const wrongKeyCase = "a wrong key is refused as such"
+
+// reachedWithin is how long a connection to a provider may take.
+const reachedWithin = 5 * time.Second
+
+// reached holds that there is anybody at the provider's address. Nothing else is asked
+// of one that is not there.
+func (p *ProviderCheck) reached(ctx context.Context, address string, told func(ProviderCase)) (ok bool) {
+	p.hold(ctx, 0, "can be reached", told, func(n *holding) {
+		u, err := url.Parse(address)
+		if err != nil {
+			n.Fatal("its address can not be read") // it may hold a secret in the wrong place
+		}
+		port := cmp.Or(u.Port(), map[string]string{"http": "80", "ws": "80"}[u.Scheme], "443")
+		conn, err := (&net.Dialer{Timeout: reachedWithin}).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+		if err != nil {
+			n.Fatalf("%s can not be reached: %v", p.Engine, err)
+		}
+		conn.Close()
+		ok = true
+	})
+	return ok
+}
+
 // hold runs a case, and tells of it.
 func (p *ProviderCheck) hold(ctx context.Context, rate int, name string, told func(ProviderCase), hold func(*holding)) {
 	if ctx.Err() != nil {
 		return
 	}
-	done := ProviderCase{Part: p.Part, Rate: rate, Name: name}
+	done := ProviderCase{Part: p.Part, Engine: p.Engine, Rate: rate, Name: name}
 	began := time.Now()
 	done.Faults = faultsOf(hold)
 	done.Seconds = time.Since(began).Seconds()
@@ -154,11 +215,11 @@ func (s ProviderSpeech) open(ctx context.Context, c *configs.Config) (saidTo, er
 
 // refusesKey holds that a wrong key is told from other faults. A server on this
 // machine may want none.
-func refusesKey(ctx context.Context, t contract.T, c *configs.Config, said saidTo) {
-	if remote.OnThisMachine(addressOf(c, c.Speech.STT)) {
+func refusesKey(ctx context.Context, t contract.T, c *configs.Config, name configs.STT, said saidTo) {
+	if remote.OnThisMachine(addressOf(c, name)) {
 		return
 	}
-	engine, err := openVendor(c, c.Speech.STT, wrongKey, remote.Options{})
+	engine, err := openVendor(c, name, wrongKey, remote.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

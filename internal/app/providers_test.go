@@ -1,6 +1,8 @@
 package app_test
 
 import (
+	"fmt"
+	"net"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -111,8 +113,8 @@ func TestCheckProvidersOfVoices(t *testing.T) {
 			t.Cleanup(server.Close)
 			config := configure(t, "SIDETONE_SPEECH_TTS=openai", "SIDETONE_SPEECH_OPENAI_TTS_URL="+server.URL+"/v1", "SIDETONE_SPEECH_OPENAI_TTS_API_KEY="+vendorKey)
 			all, err := app.CheckProviders(t.Context(), config, app.ProviderSpeech{}, func(app.ProviderCase) {})
-			if err != nil || len(all) != 1 || all[0].Part != "voice" || all[0].Engine != "openai" || len(all[0].Cases) != 13 {
-				t.Fatalf("%+v and %v, want 13 cases of a voice", all, err)
+			if err != nil || len(all) != 1 || all[0].Part != "voice" || all[0].Engine != "openai" || len(all[0].Cases) != 14 {
+				t.Fatalf("%+v and %v, want 14 cases of a voice", all, err)
 			}
 			var faults []string
 			for _, done := range all[0].Cases {
@@ -129,4 +131,74 @@ func TestCheckProvidersWithoutOne(t *testing.T) {
 	if _, err := app.CheckProviders(t.Context(), configure(t), app.ProviderSpeech{}, nil); err == nil {
 		t.Error("the built-in recognition was taken for a provider")
 	}
+}
+
+// TestCheckProvidersThatTakeOver holds all that may come to serve a call: those that
+// can not be reached are told by name, with the agents whose calls are without them.
+func TestCheckProvidersThatTakeOver(t *testing.T) {
+	nobody := "http://" + closedPort(t)
+	model := httptest.NewServer(sim.NewChatServer(sim.ChatOptions{APIKey: vendorKey, Reply: func(r sim.ChatRequest) sim.ChatReply {
+		switch {
+		case len(r.Tools) == 0:
+			return sim.ChatReply{Text: "Fine, thank you."}
+		case r.Messages[len(r.Messages)-1].Role == "tool":
+			return sim.ChatReply{Text: "It is in Hamburg."}
+		}
+		return sim.ChatReply{ToolCalls: []sim.ChatToolCall{{ID: "1", Name: "look_up", Arguments: `{"number": "1234"}`}}}
+	}}))
+	t.Cleanup(model.Close)
+	agents := t.TempDir()
+	for name, more := range map[string]string{
+		"alone": "stt: [moonshine]\nscript: {greeting: Hello, questions: [{key: a, ask: \"Well?\", kind: text}], goodbye: Bye}\n",
+		"baker": "stt: [openai, moonshine]\nvoice: {name: nova}\nllm: {prompt: You bake., model: large}\n",
+	} {
+		file := "name: " + name + "\nlanguage: en\nnotice: {mode: notice, parts: [{kind: ai, text: I am a machine.}, {kind: recording, text: This is recorded.}]}\n"
+		if err := os.WriteFile(filepath.Join(agents, name+".yaml"), []byte(file+more), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config := configure(t, "SIDETONE_AGENTS_DIR="+agents, "SIDETONE_AGENTS_DEFAULT=alone",
+		"SIDETONE_SPEECH_STT_FALLBACKS=openai", "SIDETONE_SPEECH_OPENAI_URL="+nobody, "SIDETONE_SPEECH_OPENAI_API_KEY="+vendorKey,
+		"SIDETONE_SPEECH_TTS=openai", "SIDETONE_SPEECH_OPENAI_TTS_URL="+nobody, "SIDETONE_SPEECH_TTS_FALLBACKS=elevenlabs,flite",
+		"SIDETONE_SPEECH_ELEVENLABS_URL="+nobody, "SIDETONE_SPEECH_ELEVENLABS_API_KEY="+vendorKey,
+		"SIDETONE_LLM_BASE_URL="+model.URL+"/v1", "SIDETONE_LLM_MODEL=small", "SIDETONE_LLM_API_KEY="+vendorKey,
+		"SIDETONE_LLM_FALLBACKS=[{name: spare, base_url: '"+nobody+"', model: other}]")
+	all, err := app.CheckProviders(t.Context(), config, app.ProviderSpeech{Fast: true}, func(app.ProviderCase) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range all {
+		line := fmt.Sprintf("%s %s %s for %s: %d", p.Part, p.Engine, p.Model, strings.Join(p.Agents, "+"), len(p.Cases))
+		for _, done := range p.Cases {
+			for _, fault := range done.Faults {
+				what, _, _ := strings.Cut(fault, ": dial")
+				line += ", " + what
+			}
+		}
+		got = append(got, line)
+	}
+	want := []string{
+		"recognition openai  for baker: 1, openai can not be reached",
+		"voice openai alloy for alone: 1, openai can not be reached",
+		"voice openai nova for baker: 1, openai can not be reached",
+		"voice elevenlabs " + config.Speech.ElevenLabs.Voice + " for alone+baker: 1, elevenlabs can not be reached",
+		"language model main small for : 5",
+		"language model main large for baker: 5",
+		"language model spare other for baker: 1, spare can not be reached",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// closedPort is an address at which nobody listens.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
 }

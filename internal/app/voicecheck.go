@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sidetone/configs"
+	"sidetone/dialog"
 	"sidetone/dialog/tts"
 	"sidetone/dialog/tts/contract"
 	"sidetone/dialog/tts/remote"
@@ -26,14 +27,49 @@ const heardClip = 14
 // milliseconds: voices leave it out.
 const heardPause = 300
 
-// checkVoice holds the configured voice against the contract. The built-in
-// recognition hears what it says, where it is installed; elsewhere its length and
-// its level are judged.
-func checkVoice(ctx context.Context, c *configs.Config, told func(ProviderCase)) ProviderCheck {
-	name := cmp.Or(c.Speech.Voice, voiceOfEngine(c))
+// checkVoices checks the voices that are elsewhere: those of each engine that may come
+// to speak, and of the configured one those that agents name. An engine is held against
+// all of the contract by its first voice; of the others it is to say the words.
+func checkVoices(ctx context.Context, c *configs.Config, files map[string]*dialog.Agent, told func(ProviderCase)) (all []ProviderCheck) {
+	names := []string{cmp.Or(c.Speech.Voice, voiceOfEngine(c))}
+	for _, agent := range servedBy(files, func(file *dialog.Agent) bool { return file.Voice.Name != "" }) {
+		if name := files[agent].Voice.Name; !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	asked := false
+	for _, name := range names {
+		agents := servedBy(files, func(file *dialog.Agent) bool { return cmp.Or(file.Voice.Name, names[0]) == name })
+		if voiceURL(c, name) == "" {
+			continue
+		}
+		p := checkVoice(ctx, c, name, asked, told)
+		p.Agents, asked = agents, true
+		all = append(all, p)
+	}
+	for _, engine := range c.Speech.TTSFallbacks {
+		spare := spokenWith(c, engine)
+		if !elsewhereTTS(spare) {
+			continue
+		}
+		p := checkVoice(ctx, spare, voiceOfEngine(spare), false, told)
+		p.Agents = servedBy(files, func(*dialog.Agent) bool { return true })
+		all = append(all, p)
+	}
+	return all
+}
+
+// checkVoice holds a voice of the configured engine against the contract, or has it
+// only say the words where another voice has kept it. The built-in recognition hears
+// what it says, where it is installed; elsewhere its length and its level are judged.
+func checkVoice(ctx context.Context, c *configs.Config, name string, kept bool, told func(ProviderCase)) ProviderCheck {
 	options := remote.Options{First: time.Duration(c.Speech.FirstAudio)}
 	voice := openVendorVoice(c, name, "", options)
 	defer voice.Close()
+	p := ProviderCheck{Part: "voice", Engine: voice.Name(), Model: name, Host: hostOf(voiceURL(c, name))}
+	if !p.reached(ctx, voiceURL(c, name), told) {
+		return p
+	}
 	recognition := moonshine.New(moonshine.Options{Dir: c.Speech.ModelsDir, Metrics: moonshine.NewMetrics(nil)})
 	defer recognition.Close()
 
@@ -49,9 +85,14 @@ func checkVoice(ctx context.Context, c *configs.Config, told func(ProviderCase))
 			return wrong, said, err
 		}
 	}
-	p := ProviderCheck{Part: "voice", Engine: voice.Name(), Host: hostOf(voiceURL(c, ""))}
-	p.hold(ctx, 0, "a wrong key is refused as such", told, func(n *holding) {
-		if remote.OnThisMachine(voiceURL(c, "")) {
+	if kept {
+		i := slices.IndexFunc(contract.Cases, func(held contract.Case) bool { return held.Name == contract.SaysTheWords })
+		s.Rate = 8000
+		p.hold(ctx, s.Rate, name+" "+contract.SaysTheWords, told, func(n *holding) { contract.Cases[i].Hold(ctx, n, s) })
+		return p
+	}
+	p.hold(ctx, 0, wrongKeyCase, told, func(n *holding) {
+		if remote.OnThisMachine(voiceURL(c, name)) {
 			return // a server on this machine may want none
 		}
 		wrong := openVendorVoice(c, name, wrongKey, options)

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"sidetone/dialog/llm"
+	"sidetone/dialog/llm/contract"
 	"sidetone/internal/sim"
 )
 
@@ -87,44 +88,19 @@ func (c counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// answer is what came of a request.
-type answer struct {
-	text  string
-	calls []llm.Call
-	usage llm.Usage
-	began time.Duration // until the first text or call
-	took  time.Duration
-	err   error
-}
-
 // ask puts a question to the chat, and takes the answer until a time after which
 // nobody wants it.
-func ask(t *testing.T, chat llm.Chat, within time.Duration, r llm.Request) (a answer) {
+func ask(t *testing.T, chat llm.Chat, within time.Duration, r llm.Request) contract.Answer {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), within, errLate)
 	defer cancel()
-	began := time.Now()
-	for d, err := range chat.Stream(ctx, r) {
-		if a.err != nil {
-			t.Error("something came after an error")
-		}
-		a.err = err
-		a.text += d.Text
-		if d.Call != nil {
-			a.calls = append(a.calls, *d.Call)
-		}
-		if d.Usage != nil {
-			a.usage.Input, a.usage.Cached = a.usage.Input+d.Usage.Input, a.usage.Cached+d.Usage.Cached
-			a.usage.Written, a.usage.Output = a.usage.Written+d.Usage.Written, a.usage.Output+d.Usage.Output
-		}
-		if a.began == 0 && (d.Text != "" || d.Call != nil) {
-			a.began = time.Since(began)
-		}
+	a := contract.Ask(ctx, chat, r)
+	if a.After {
+		t.Error("something came after an error")
 	}
-	a.took = time.Since(began)
-	if a.err != nil {
+	if a.Err != nil {
 		for _, secret := range []string{key, words, "Fine"} {
-			if text := fmt.Sprintf("%v %+v", a.err, a.err); strings.Contains(text, secret) {
+			if text := fmt.Sprintf("%v %+v", a.Err, a.Err); strings.Contains(text, secret) {
 				t.Errorf("the error tells %q: %s", secret, text)
 			}
 		}
@@ -155,13 +131,13 @@ func (s Subject) streams(t *testing.T) {
 	r := s.open(t, sim.ChatReply{Text: reply, FirstToken: time.Second, BetweenTokens: 100 * time.Millisecond},
 		sim.ChatReply{Text: reply, Unknown: true, NoDone: true})
 	a := ask(t, r.chat, time.Minute, question)
-	if a.err != nil || a.text != reply || len(a.calls) > 0 {
+	if a.Err != nil || a.Text != reply || len(a.Calls) > 0 {
 		t.Errorf("%+v", a)
 	}
-	if a.began != time.Second || a.took != time.Second+(tokens-1)*100*time.Millisecond {
-		t.Errorf("it came from %v to %v: not as it was made", a.began, a.took)
+	if a.Began != time.Second || a.Took != time.Second+(tokens-1)*100*time.Millisecond {
+		t.Errorf("it came from %v to %v: not as it was made", a.Began, a.Took)
 	}
-	if a := ask(t, r.chat, time.Minute, question); a.err != nil || a.text != reply {
+	if a := ask(t, r.chat, time.Minute, question); a.Err != nil || a.Text != reply {
 		t.Errorf("with unknown events: %+v", a)
 	}
 }
@@ -171,11 +147,11 @@ func (s Subject) tools(t *testing.T) {
 		{ID: "a", Name: "look", Arguments: `{"number":"12 34","deep":{"x":[1,2]}}`}, {ID: "b", Name: "end", Arguments: `{}`}, {ID: "c", Name: "none"},
 	}})
 	a := ask(t, r.chat, time.Minute, question)
-	if a.err != nil || a.text != "Wait." || len(a.calls) != 3 {
+	if a.Err != nil || a.Text != "Wait." || len(a.Calls) != 3 {
 		t.Fatalf("%+v", a)
 	}
 	for i, want := range []llm.Call{{ID: "a", Name: "look", Arguments: json.RawMessage(`{"number":"12 34","deep":{"x":[1,2]}}`)}, {ID: "b", Name: "end", Arguments: json.RawMessage(`{}`)}} {
-		if got := a.calls[i]; got.ID != want.ID || got.Name != want.Name || string(got.Arguments) != string(want.Arguments) {
+		if got := a.Calls[i]; got.ID != want.ID || got.Name != want.Name || string(got.Arguments) != string(want.Arguments) {
 			t.Errorf("call %d is %s %s %s", i, got.ID, got.Name, got.Arguments)
 		}
 	}
@@ -189,8 +165,8 @@ func (s Subject) conversation(t *testing.T) {
 	q.Tools = []llm.Tool{{Name: "look", Description: "Looks.", Parameters: map[string]any{
 		"type": "object", "properties": map[string]any{"number": map[string]any{"type": "string"}}, "required": []string{"number"}, "additionalProperties": false,
 	}}}
-	if a := ask(t, r.chat, time.Minute, q); a.err != nil {
-		t.Fatal(a.err)
+	if a := ask(t, r.chat, time.Minute, q); a.Err != nil {
+		t.Fatal(a.Err)
 	}
 	got := r.server.Requests()[0]
 	if got.Model != "other" || len(got.Tools) != 1 || len(got.Messages) != 2 || got.Messages[0].Role != "system" || got.Messages[1].Content != words {
@@ -214,8 +190,8 @@ func (s Subject) results(t *testing.T) {
 		llm.Message{Role: llm.Assistant, Calls: []llm.Call{{ID: "a", Name: "look", Arguments: json.RawMessage(`{"n":1}`)}, {ID: "b", Name: "end", Arguments: json.RawMessage(`not JSON`)}}},
 		llm.Message{Role: llm.Result, CallID: "a", Text: "found"}, llm.Message{Role: llm.Result, CallID: "b", Text: "refused"},
 		llm.Message{Role: llm.Assistant, Text: "I found it."}, llm.Message{Role: llm.User, Text: "Good."})
-	if a := ask(t, r.chat, time.Minute, q); a.err != nil {
-		t.Fatal(a.err)
+	if a := ask(t, r.chat, time.Minute, q); a.Err != nil {
+		t.Fatal(a.Err)
 	}
 	var got []string
 	for _, m := range r.server.Requests()[0].Messages {
@@ -244,23 +220,23 @@ func (s Subject) quirks(t *testing.T) {
 	} {
 		quirk.ToolCalls = two
 		a := ask(t, s.open(t, quirk).chat, time.Minute, question)
-		if a.err != nil || len(a.calls) != 2 {
+		if a.Err != nil || len(a.Calls) != 2 {
 			t.Errorf("%s: %+v", name, a)
 			continue
 		}
-		if a.calls[0].ID == "" || a.calls[0].ID == a.calls[1].ID || string(a.calls[0].Arguments) != `{"n":1}` || a.calls[1].Name != "end" {
-			t.Errorf("%s: calls %+v", name, a.calls)
+		if a.Calls[0].ID == "" || a.Calls[0].ID == a.Calls[1].ID || string(a.Calls[0].Arguments) != `{"n":1}` || a.Calls[1].Name != "end" {
+			t.Errorf("%s: calls %+v", name, a.Calls)
 		}
 	}
 }
 
 func (s Subject) usage(t *testing.T) {
 	r := s.open(t, sim.ChatReply{Text: reply}, sim.ChatReply{Text: reply, Cached: 5})
-	if a := ask(t, r.chat, time.Minute, question); a.usage != (llm.Usage{Input: 8, Output: tokens}) {
-		t.Errorf("used %+v", a.usage)
+	if a := ask(t, r.chat, time.Minute, question); a.Usage != (llm.Usage{Input: 8, Output: tokens}) {
+		t.Errorf("used %+v", a.Usage)
 	}
-	if a := ask(t, r.chat, time.Minute, question); a.usage != (llm.Usage{Input: 3, Cached: 5, Output: tokens}) {
-		t.Errorf("with a cache: used %+v", a.usage)
+	if a := ask(t, r.chat, time.Minute, question); a.Usage != (llm.Usage{Input: 3, Cached: 5, Output: tokens}) {
+		t.Errorf("with a cache: used %+v", a.Usage)
 	}
 }
 
@@ -279,11 +255,11 @@ func (s Subject) leaves(t *testing.T) {
 func (s Subject) unreachable(t *testing.T) {
 	var vendor *llm.VendorError
 	refused := s.client(t, func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("connection refused") })
-	if a := ask(t, refused, time.Minute, question); !errors.As(a.err, &vendor) || !vendor.Retryable || vendor.Status != 0 || a.took != 0 {
+	if a := ask(t, refused, time.Minute, question); !errors.As(a.Err, &vendor) || !vendor.Retryable || vendor.Status != 0 || a.Took != 0 {
 		t.Errorf("refused: %+v", a)
 	}
 	slow := s.client(t, func(ctx context.Context, _, _ string) (net.Conn, error) { <-ctx.Done(); return nil, ctx.Err() })
-	if a := ask(t, slow, 2*time.Second, question); !errors.Is(a.err, errLate) || a.took != 2*time.Second {
+	if a := ask(t, slow, 2*time.Second, question); !errors.Is(a.Err, errLate) || a.Took != 2*time.Second {
 		t.Errorf("slow to connect: %+v", a)
 	}
 	hangsUp := s.client(t, func(context.Context, string, string) (net.Conn, error) {
@@ -291,7 +267,7 @@ func (s Subject) unreachable(t *testing.T) {
 		go func() { io.ReadFull(theirs, make([]byte, 16)); theirs.Close() }()
 		return ours, nil
 	})
-	if a := ask(t, hangsUp, time.Minute, question); !errors.As(a.err, &vendor) || !vendor.Retryable {
+	if a := ask(t, hangsUp, time.Minute, question); !errors.As(a.Err, &vendor) || !vendor.Retryable {
 		t.Errorf("hung up on: %+v", a)
 	}
 }
@@ -301,19 +277,19 @@ func (s Subject) statuses(t *testing.T) {
 		r := s.open(t, sim.ChatReply{Status: status, RetryAfter: 20 * time.Second, Echo: true})
 		var vendor *llm.VendorError
 		a := ask(t, r.chat, time.Minute, question)
-		if !errors.As(a.err, &vendor) || vendor.Status != status || vendor.Retryable != again || vendor.RetryAfter != 20*time.Second {
-			t.Errorf("%d gives %+v", status, a.err)
+		if !errors.As(a.Err, &vendor) || vendor.Status != status || vendor.Retryable != again || vendor.RetryAfter != 20*time.Second {
+			t.Errorf("%d gives %+v", status, a.Err)
 		}
-		if n := len(r.server.Requests()); n != 1 || a.took != 0 {
-			t.Errorf("%d: asked %d times in %v: when to ask again is not the engine's to say", status, n, a.took)
+		if n := len(r.server.Requests()); n != 1 || a.Took != 0 {
+			t.Errorf("%d: asked %d times in %v: when to ask again is not the engine's to say", status, n, a.Took)
 		}
 	}
 	var vendor *llm.VendorError
 	other := Subject{Open: func(base, _, model string, client *http.Client) (llm.Chat, error) {
 		return s.Open(base, key+"-wrong", model, client)
 	}}
-	if a := ask(t, other.open(t, sim.ChatReply{Text: reply}).chat, time.Minute, question); !errors.As(a.err, &vendor) || vendor.Status != 401 || vendor.Retryable {
-		t.Errorf("with another key: %+v", a.err)
+	if a := ask(t, other.open(t, sim.ChatReply{Text: reply}).chat, time.Minute, question); !errors.As(a.Err, &vendor) || vendor.Status != 401 || vendor.Retryable {
+		t.Errorf("with another key: %+v", a.Err)
 	}
 }
 
@@ -323,8 +299,8 @@ func (s Subject) redirect(t *testing.T) {
 		r := s.open(t, sim.ChatReply{Status: status, Location: "http://elsewhere/v1/steal"})
 		var vendor *llm.VendorError
 		a := ask(t, r.chat, time.Minute, question)
-		if !errors.As(a.err, &vendor) || vendor.Status != status || vendor.Retryable {
-			t.Errorf("%d gives %+v", status, a.err)
+		if !errors.As(a.Err, &vendor) || vendor.Status != status || vendor.Retryable {
+			t.Errorf("%d gives %+v", status, a.Err)
 		}
 		if n := len(r.server.Requests()); n != 1 {
 			t.Errorf("%d: %d requests", status, n)
@@ -347,11 +323,11 @@ func (s Subject) broken(t *testing.T) {
 	} {
 		a := ask(t, s.open(t, c.reply).chat, time.Minute, question)
 		var vendor *llm.VendorError
-		if c.want != nil && !errors.Is(a.err, c.want) || c.want == nil && !errors.As(a.err, &vendor) && !errors.Is(a.err, llm.ErrCut) {
-			t.Errorf("%s: ended with %v", name, a.err)
+		if c.want != nil && !errors.Is(a.Err, c.want) || c.want == nil && !errors.As(a.Err, &vendor) && !errors.Is(a.Err, llm.ErrCut) {
+			t.Errorf("%s: ended with %v", name, a.Err)
 		}
-		if a.text != c.text || len(a.calls) > 0 {
-			t.Errorf("%s: %q, %v", name, a.text, a.calls)
+		if a.Text != c.text || len(a.Calls) > 0 {
+			t.Errorf("%s: %q, %v", name, a.Text, a.Calls)
 		}
 	}
 }
@@ -368,7 +344,7 @@ func (s Subject) silence(t *testing.T) {
 	} {
 		r := s.open(t, c.reply)
 		a := ask(t, r.chat, 3*time.Second, question)
-		if !errors.Is(a.err, errLate) || a.took != 3*time.Second || a.text != c.text {
+		if !errors.Is(a.Err, errLate) || a.Took != 3*time.Second || a.Text != c.text {
 			t.Errorf("%s: %+v", name, a)
 		}
 		time.Sleep(time.Second)
@@ -383,8 +359,8 @@ func (s Subject) flood(t *testing.T) {
 	for name, bad := range map[string]sim.ChatReply{"100 MB": {Huge: true}, "without end": {Text: strings.Repeat("la ", 1000), Endless: true}} {
 		r := s.open(t, bad)
 		a := ask(t, r.chat, time.Hour, question)
-		if a.err == nil || a.took == time.Hour {
-			t.Errorf("%s: %v after %v", name, a.err, a.took)
+		if a.Err == nil || a.Took == time.Hour {
+			t.Errorf("%s: %v after %v", name, a.Err, a.Took)
 		}
 		if n := r.read.Load(); n > 8<<20 {
 			t.Errorf("%s: %d bytes were read", name, n)

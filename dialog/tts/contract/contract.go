@@ -44,10 +44,13 @@ type Case struct {
 	Hold func(context.Context, T, Subject)
 }
 
+// SaysTheWords is the name of the case that has a voice say a sentence.
+const SaysTheWords = "says the words"
+
 // Cases are the contract.
 var Cases = []Case{
 	{"name", func(_ context.Context, t T, s Subject) { s.name(t) }},
-	{"says the words", func(ctx context.Context, t T, s Subject) { s.says(ctx, t) }},
+	{SaysTheWords, func(ctx context.Context, t T, s Subject) { s.says(ctx, t) }},
 	{"nothing to say", func(ctx context.Context, t T, s Subject) { s.nothing(ctx, t) }},
 	{"as long as a notice", func(ctx context.Context, t T, s Subject) { s.long(ctx, t) }},
 	{"breaks off at once", func(ctx context.Context, t T, s Subject) { s.leaves(ctx, t) }},
