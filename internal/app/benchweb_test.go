@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -91,46 +93,95 @@ func BenchmarkWebCalls(b *testing.B) {
 	}
 }
 
+// interruption is how one went, from the first sound that the caller made.
+type interruption struct {
+	told   time.Duration // until the page was told to hush
+	silent time.Duration // until nothing of the agent was heard
+}
+
 // BenchmarkWebBargeIn has people interrupt the agents of four web calls, over and
 // over. It prints how long they hear the agent on, from the first sound that they
-// make: with the way there and back, and the browser's jitter buffer.
+// make: with the way there and back, and the browser's jitter buffer; in a page
+// with the widget, and in one that plays what it holds to the end.
 func BenchmarkWebBargeIn(b *testing.B) {
+	for _, playsOut := range []bool{false, true} {
+		b.Run(map[bool]string{false: "widget", true: "plays-out"}[playsOut], func(b *testing.B) { interruptions(b, playsOut) })
+	}
+}
+
+func interruptions(b *testing.B, playsOut bool) {
 	const calls, times = 4, 10
-	voices, err := sim.Prompts(sentences...)
+	voices, err := interrupters()
 	if err != nil {
 		b.Fatal(err)
 	}
 	g := benchGateway(b, scripted(b))
 	var mu sync.Mutex
-	var silence sim.Distribution
+	var told, after, silent sim.Distribution
 	var wg sync.WaitGroup
 	missed := 0
 	for n := range calls {
 		wg.Go(func() {
-			report, err := g.interrupted(b, times, voices[n:])
+			report, err := g.interrupted(b, sim.BrowserOptions{Agent: "endless", PlaysOut: playsOut}, times, func(turn int) []int16 {
+				return voices[(n*times+turn)%len(voices)]
+			})
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
 				b.Error(err)
 			}
-			for _, t := range report.Turns {
-				if t.Clear < 0 {
-					missed++
-					continue
-				}
-				silence.Add((t.Clear - t.From).Duration())
+			all, none := interruptionsOf(report)
+			missed += none
+			for _, i := range all {
+				told.Add(i.told)
+				after.Add(i.silent - i.told)
+				silent.Add(i.silent)
 			}
 		})
 	}
 	wg.Wait()
-	b.ReportMetric(float64(silence.Quantile(.5).Milliseconds()), "silence-p50-ms")
-	b.ReportMetric(float64(silence.Quantile(.95).Milliseconds()), "silence-p95-ms")
-	b.Logf("%d interruptions, %d of an agent that was silent already; at most %v", silence.N(), missed, silence.Quantile(1))
+	b.ReportMetric(float64(silent.Quantile(.5).Milliseconds()), "silence-p50-ms")
+	b.ReportMetric(float64(silent.Quantile(.95).Milliseconds()), "silence-p95-ms")
+	load, _ := os.ReadFile("/proc/loadavg")
+	b.Logf("%d interruptions, %d of an agent that was silent already; told to hush after p50 %v p95 %v, silent p50 %v p95 %v later, at most %v in all; load %.14s",
+		silent.N(), missed, told.Quantile(.5), told.Quantile(.95), after.Quantile(.5), after.Quantile(.95), silent.Max(), load)
+}
+
+// interruptionsOf returns how the interruptions of a call went, and the number of
+// those of an agent that was silent.
+func interruptionsOf(r sim.WebReport) (all []interruption, none int) {
+	for _, t := range r.Turns {
+		told := slices.IndexFunc(r.Messages, func(m sim.PageMessage) bool { return m.Type == "hush" && m.At >= t.From })
+		if t.Clear < 0 || told < 0 {
+			none++
+			continue
+		}
+		all = append(all, interruption{(r.Messages[told].At - t.From).Duration(), (t.Clear - t.From).Duration()})
+	}
+	return all, none
+}
+
+// interrupters is what people say who interrupt: prompts of a telephone's band,
+// and the beginnings of sentences of a wider one.
+func interrupters() (all [][]int16, err error) {
+	prompts, err := sim.Prompts(sentences...)
+	if err != nil {
+		return nil, err
+	}
+	read, err := sim.LibriVox()
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range append(prompts, read...) {
+		pcm := spoken(u.Wide)
+		all = append(all, pcm[:min(len(pcm), 3*16000)])
+	}
+	return all, nil
 }
 
 // interrupted is a call from a web page whose caller interrupts the agent so often.
-func (g *gateway) interrupted(b *testing.B, times int, voices []sim.Utterance) (sim.WebReport, error) {
-	call, err := g.browser(b, sim.BrowserOptions{Agent: "endless"}).Dial(b.Context())
+func (g *gateway) interrupted(b *testing.B, o sim.BrowserOptions, times int, said func(turn int) []int16) (sim.WebReport, error) {
+	call, err := g.browser(b, o).Dial(b.Context())
 	if err != nil {
 		return sim.WebReport{}, err
 	}
@@ -143,7 +194,7 @@ func (g *gateway) interrupted(b *testing.B, times int, voices []sim.Utterance) (
 		if err = call.WaitUntil(b.Context(), now+media.TicksIn(time.Second)); err != nil {
 			break
 		}
-		err = call.Say(spoken(voices[turn%len(voices)].Wide)).Wait(b.Context())
+		err = call.Say(said(turn)).Wait(b.Context())
 	}
 	call.Hangup()
 	report, ended := call.Wait(context.Background())

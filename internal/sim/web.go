@@ -56,6 +56,9 @@ type BrowserOptions struct {
 	SkewPPM float64
 	// JitterBuffer is the depth of the playout's buffer; 60 ms when 0.
 	JitterBuffer time.Duration
+	// PlaysOut lets the page play what it holds when the gateway tells it to hush, as
+	// a page does that does not know of that.
+	PlaysOut bool
 	// TCPOnly connects over ICE-TCP, as behind a firewall. It goes without a Relay.
 	TCPOnly bool
 	// Relay, if set, is the network between caller and gateway, which must both be

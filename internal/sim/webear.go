@@ -61,6 +61,8 @@ type webEar struct {
 	made    int   // frames made up in a row
 	length  int64 // RTP units of the newest packet
 
+	hushed int64 // RTP time before which nothing is heard any more
+
 	any           bool // a packet has come
 	newestSeq     int64
 	newestTime    int64
@@ -124,6 +126,25 @@ func (e *webEar) open(p webPacket) {
 	e.base = p.at + e.depth - 2*p.time/e.unit
 	e.cursor, e.lastSeq = p.time, p.seq-1
 	e.seen, e.longest = 0, 0
+}
+
+// hush lets nothing be heard any more that comes before RTP time before; what is
+// being played comes to its end. It reports whether there may be something.
+func (e *webEar) hush(before uint32) bool {
+	t := e.newestTime + int64(int32(before-uint32(e.newestTime)))
+	if !e.playing || t <= e.cursor {
+		return false
+	}
+	e.hushed = t
+	return true
+}
+
+// hushes makes the frame that is played next silent if it is not to be heard.
+func (e *webEar) hushes(pcm []int16) []int16 {
+	if e.cursor < e.hushed {
+		clear(pcm)
+	}
+	return pcm
 }
 
 // flush throws away what is held.
@@ -221,7 +242,7 @@ func (e *webEar) recover(ahead *webPacket) bool {
 	e.stats.Recovered++
 	e.lastSeq = ahead.seq - 1
 	e.made = 0
-	e.put(e.frame[:wideFrame], wideFrame)
+	e.put(e.hushes(e.frame[:wideFrame]), wideFrame)
 	e.cursor += e.length
 	return true
 }
@@ -256,6 +277,7 @@ func (e *webEar) playPacket(p *webPacket) {
 	e.stats.Played++
 	e.wait.sum += e.pos - at
 	e.wait.n++
+	e.hushes(e.frame[:n])
 	e.cursor += e.length
 	if !quiet(e.frame[:n]) || e.seen < webWindow {
 		e.put(e.frame[:n], n)
@@ -287,7 +309,7 @@ func (e *webEar) makeUp() {
 	e.made++
 	e.stats.Concealed++
 	e.dec.conceal(e.frame[:wideFrame])
-	e.put(e.frame[:wideFrame], wideFrame)
+	e.put(e.hushes(e.frame[:wideFrame]), wideFrame)
 	e.cursor += wideFrame * e.unit / 2
 }
 

@@ -87,6 +87,36 @@ func frames(from float64, a, b int) (all []run) {
 	return all
 }
 
+// TestEarHushes silences what it holds, up to a packet, from the frame after the
+// one that it plays; a hush that comes after that packet is none.
+func TestEarHushes(t *testing.T) {
+	for _, clockRate := range []int{48000, 8000} {
+		e := newWebEar(numbered{}, clockRate, 60*16, true, func(media.Tick, EventKind) {})
+		stamp := func(number int) uint32 { return uint32(1<<32 - 500 + number*20*clockRate/1000) }
+		obeyed := []bool{e.hush(stamp(5))}
+		for _, p := range steady(0, 10) {
+			e.play(int64(p.at) * 16)
+			if p.number == 5 { // 105 ms, where packet 2 begins
+				obeyed = append(obeyed, e.hush(stamp(2)), e.hush(stamp(5)))
+			}
+			e.accept(uint16(p.number), stamp(p.number), int64(p.at)*16, binary.BigEndian.AppendUint16(nil, uint16(1000+p.number)))
+		}
+		e.play(265 * 16)
+		if !slices.Equal(obeyed, []bool{false, false, true}) {
+			t.Errorf("%d Hz: hushes obeyed: %v", clockRate, obeyed)
+		}
+		for i := range 10 {
+			want := int16(1000 + i)
+			if i >= 2 && i < 5 {
+				want = 0
+			}
+			if got := e.heard[(75+20*i)*16]; got != want {
+				t.Errorf("%d Hz: of packet %d %d was heard, want %d", clockRate, i, got, want)
+			}
+		}
+	}
+}
+
 func TestEar(t *testing.T) {
 	without := func(lost ...int) []coming {
 		return slices.DeleteFunc(steady(0, 10), func(p coming) bool { return slices.Contains(lost, p.number) })

@@ -88,6 +88,10 @@ type (
 		Code string `json:"code"`
 		Text string `json:"text"`
 	}
+	// PageHush says that what comes before an RTP timestamp is not to be heard.
+	PageHush struct {
+		Before *uint32 `json:"before"`
+	}
 	// PageOver is the last message.
 	PageOver struct {
 		Outcome string `json:"outcome"`
@@ -141,6 +145,8 @@ func parsePage(data []byte) (kind string, event any, err error) {
 		event, err = pageEvent(data, func(e PageSaid) bool { return e.From <= e.To })
 	case "problem":
 		event, err = pageEvent(data, func(e PageProblem) bool { return e.Code != "" })
+	case "hush":
+		event, err = pageEvent(data, func(e PageHush) bool { return e.Before != nil })
 	case "over":
 		event, err = pageEvent(data, func(e PageOver) bool { return e.Outcome != "" && e.Reason != "" })
 	}
@@ -206,6 +212,10 @@ type (
 		Type         string  `json:"type"`
 		JitterBuffer float64 `json:"jitter_buffer_ms"`
 		RTT          float64 `json:"rtt_ms"`
+	}
+	pageHushed struct {
+		Type   string `json:"type"`
+		Before uint32 `json:"before"`
 	}
 	pageBye struct {
 		Type string `json:"type"`

@@ -39,7 +39,7 @@ func TestParsePage(t *testing.T) {
 		`{"type":"consent_settled","outcome":"granted","choices":["agree"]}`, `{"type":"consent_settled","outcome":"granted","choices":["again","again"]}`,
 		`{"type":"consent","message":"m","parts":[{"kind":"a","text":"b"}]}`, `{"type":"consent","message":"m","parts":[{"kind":"a","text":"b"}],"choices":["again"]}`,
 		`{"type":"caption","how":"sung"}`, `{"type":"caption","how":"typed","from":2,"to":1}`, `{"type":"saying","text":""}`,
-		`{"type":"saying","text":"a","played":-1}`, `{"type":"said","from":2,"to":1}`, `{"type":"problem"}`, `{"type":"over","outcome":"a"}`,
+		`{"type":"saying","text":"a","played":-1}`, `{"type":"said","from":2,"to":1}`, `{"type":"problem"}`, `{"type":"hush"}`, `{"type":"hush","before":-1}`, `{"type":"over","outcome":"a"}`,
 		`{"type":"said","text":"` + strings.Repeat("a", maxPageMessage) + `"}`,
 	} {
 		if _, got, err := parsePage([]byte(data)); !errors.Is(err, errPage) || got != nil {

@@ -103,6 +103,8 @@ func drain[A, B any](read func() (A, B, error)) {
 
 // readMessage takes a message of the data channel.
 func (c *WebCall) readMessage(m webrtc.DataChannelMessage) {
+	hushed := pageHushed{Type: "hushed"}
+	obeyed := false
 	_ = c.line.do(func() {
 		if !m.IsString {
 			c.line.fault("a binary message")
@@ -112,10 +114,16 @@ func (c *WebCall) readMessage(m webrtc.DataChannelMessage) {
 		if _, isOver := event.(PageOver); isOver {
 			c.overOnce.Do(func() { close(c.over) })
 		}
+		if hush, is := event.(PageHush); is && c.line.ear != nil && !c.opts.PlaysOut {
+			hushed.Before, obeyed = *hush.Before, c.line.ear.hush(*hush.Before)
+		}
 		if tell := c.opts.OnMessage; tell != nil && event != nil {
 			tell(c.line.page.messages[len(c.line.page.messages)-1])
 		}
 	})
+	if obeyed {
+		_ = c.post(hushed) // without it the gateway takes more for heard than was
+	}
 }
 
 // reportDelays sends the page's statistics.

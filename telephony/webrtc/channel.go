@@ -20,6 +20,7 @@ const (
 	typeAbout   = "about"
 	typeMute    = "mute"
 	typeStats   = "stats"
+	typeHushed  = "hushed"
 	typeBye     = "bye"
 	typeUnknown = "unknown"
 )
@@ -38,9 +39,10 @@ var choices = []telephony.Choice{telephony.Agree, telephony.Unrecorded, telephon
 
 // message is a message of the page.
 type message struct {
-	kind  string
-	event telephony.Event // of choose, text, typing, key, about and mute; without At
-	stats stats           // of stats
+	kind   string
+	event  telephony.Event // of choose, text, typing, key, about and mute; without At
+	stats  stats           // of stats
+	before uint32          // of hushed: the RTP timestamp that it was told
 }
 
 // stats is what the page reports of its connection; what it does not know is
@@ -77,6 +79,8 @@ func parseMessage(b []byte) (m message, bad string) {
 		bad = m.mute(b)
 	case typeStats:
 		bad = m.stats.read(b)
+	case typeHushed:
+		bad = m.hushed(b)
 	case typeBye:
 	default:
 		m.kind = typeUnknown
@@ -152,6 +156,18 @@ func (m *message) mute(b []byte) (bad string) {
 	default:
 		m.event.Kind = telephony.Unmuted
 	}
+	return ""
+}
+
+func (m *message) hushed(b []byte) (bad string) {
+	var body struct{ Before *uint32 }
+	switch {
+	case json.Unmarshal(b, &body) != nil:
+		return badJSON
+	case body.Before == nil:
+		return badField
+	}
+	m.before = *body.Before
 	return ""
 }
 

@@ -59,6 +59,8 @@ func TestParseMessage(t *testing.T) {
 		"unknown field":     {`{"type":"key","digit":"1","on":"yes"}`, e(telephony.Event{Kind: telephony.DTMF, Digit: '1'}), ""},
 		"negative stats":    {`{"type":"stats","jitter_buffer_ms":-1}`, telephony.Event{}, badStats},
 		"endless stats":     {`{"type":"stats","rtt_ms":1e300}`, telephony.Event{}, badStats},
+		"hushed of nothing": {`{"type":"hushed"}`, telephony.Event{}, badField},
+		"hushed before all": {`{"type":"hushed","before":-1}`, telephony.Event{}, badJSON},
 		"no type":           {`{"text":"x"}`, telephony.Event{}, badJSON},
 		"null":              {`null`, telephony.Event{}, badJSON},
 		"a list":            {`["type"]`, telephony.Event{}, badJSON},
@@ -94,11 +96,11 @@ func FuzzMessage(f *testing.F) {
 		`{"type":"choose","choice":"agree","message":"9f"}`, `{"type":"choose","choice":"delete","message":"9f"}`, `{"type":"choose","choice":"again"}`,
 		`{"type":"text","text":"a\u0000\ud800b"}`, `{"type":"typing"}`,
 		`{"type":"key","digit":"5"}`, `{"type":"about","field":"email","text":"a@b"}`, `{"type":"mute","on":true}`,
-		`{"type":"stats","jitter_buffer_ms":42.5,"rtt_ms":1e9}`, `{"type":"bye"}`, `{"TYPE":"text","TEXT":"x"}`, `[[[[`, "\xff",
+		`{"type":"stats","jitter_buffer_ms":42.5,"rtt_ms":1e9}`, `{"type":"hushed","before":4294967295}`, `{"type":"bye"}`, `{"TYPE":"text","TEXT":"x"}`, `[[[[`, "\xff",
 	} {
 		f.Add([]byte(seed))
 	}
-	types := []string{typeChoose, typeText, typeTyping, typeKey, typeAbout, typeMute, typeStats, typeBye, typeUnknown}
+	types := []string{typeChoose, typeText, typeTyping, typeKey, typeAbout, typeMute, typeStats, typeHushed, typeBye, typeUnknown}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, bad := parseMessage(b)
 		if bad != "" {

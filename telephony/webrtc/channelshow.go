@@ -33,6 +33,14 @@ func marshalHello(info telephony.Info, h Hello) ([]byte, error) {
 	}{eventsVersion, info.ID, info.CarrierID, h})
 }
 
+// marshalHush returns the message that what comes before an RTP timestamp is not
+// to be heard any more.
+func marshalHush(before uint32) ([]byte, error) {
+	return marshal("hush", struct {
+		Before uint32 `json:"before"`
+	}{before})
+}
+
 // marshalShow returns s as a message to the page, with its times filled in. The
 // error wraps errShowTooLong or errShowKind.
 func marshalShow(s telephony.Show) ([]byte, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -64,6 +65,9 @@ type far struct {
 	freeze  bool
 	choked  bool // the data channel takes no more
 	deaf    bool // the page has closed the data channel
+	obeys   bool // the page hushes when it is told to
+	hushed  uint32
+	hushes  bool // packets before hushed are not heard
 	packets []rtp.Header
 	sent    []time.Time // of packets
 	shown   []map[string]any
@@ -72,8 +76,9 @@ type far struct {
 	decoder *opus.Decoder
 	wide    *media.Resampler
 	rest    []int16
-	spurt   float64 // tick at which the spurt began
-	stamp   uint32  // RTP timestamp of that
+	stamps  []uint32 // RTP timestamps of played
+	spurt   float64  // tick at which the spurt began
+	stamp   uint32   // RTP timestamp of that
 	came    chan struct{}
 }
 
@@ -214,7 +219,29 @@ func (f *far) WriteMessage(b []byte) error {
 		f.Errorf("leg wrote %q: %v", b, err)
 	}
 	f.shown = append(f.shown, m)
+	if before, is := m["before"].(float64); is && m["type"] == "hush" && f.obeys {
+		time.AfterFunc(f.travel, func() { f.hush(uint32(before)) })
+	}
 	return nil
+}
+
+// hush silences what is yet to be played of what comes before an RTP timestamp,
+// and says so, unless that has been played.
+func (f *far) hush(before uint32) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now, late := f.tick(time.Now()), true
+	for i, s := range f.played {
+		if int32(f.stamps[i]-before) < 0 && s.tick+frameTicks > now {
+			clear(s.pcm[int(max(0, now-s.tick)/ticksSample):])
+			late = false
+		}
+	}
+	if late {
+		return
+	}
+	f.hushed, f.hushes = before, true
+	time.AfterFunc(f.travel, func() { f.text(fmt.Sprintf(`{"type":"hushed","before":%d}`, before)) })
 }
 
 func (f *far) Close() error {
@@ -257,6 +284,9 @@ func (f *far) arrive(p flying) {
 		return
 	}
 	pcm := f.decode(in.Payload)
+	if f.hushes && int32(in.Timestamp-f.hushed) < 0 {
+		clear(pcm)
+	}
 	f.heard = append(f.heard, pcm...)
 	if in.Marker {
 		f.spurt, f.stamp = f.tick(time.Now().Add(f.buffer)), in.Timestamp
@@ -265,7 +295,7 @@ func (f *far) arrive(p flying) {
 	if !f.c.Opus {
 		since *= opusClock / pcmuClock
 	}
-	f.played = append(f.played, stretch{f.spurt + since, pcm})
+	f.played, f.stamps = append(f.played, stretch{f.spurt + since, pcm}), append(f.stamps, in.Timestamp)
 	select {
 	case f.came <- struct{}{}:
 	default:

@@ -173,13 +173,20 @@ func (l *Leg) Mark(id media.MarkID) error {
 }
 
 // Clear implements telephony.Leg. What has left can not be called back from the
-// network and the browser's jitter buffer: a mark before such sound may still
-// come back as played, and the others are flushed when the far end falls silent.
+// network and the browser's jitter buffer, but the page is told not to let it be
+// heard. If it can not do that, a mark before such sound may still come back as
+// played, and the others are flushed when it has been played.
 func (l *Leg) Clear() error {
 	if l.over() {
 		return telephony.ErrEnded
 	}
-	l.out.clear(time.Now())
+	before, audible := l.out.clear(time.Now())
+	if !audible {
+		return nil
+	}
+	if m, err := marshalHush(before); err == nil {
+		_ = l.write(m) // a page that can not be told plays to the end
+	}
 	return nil
 }
 

@@ -246,18 +246,23 @@ func TestPlayedIsWhatIsHeard(t *testing.T) {
 		c              codec
 		travel, buffer time.Duration
 		ppm            float64
+		obeys          bool
 	}
 	for name, n := range map[string]network{
-		"near":      {overOpus, ms, 20 * ms, 0},
-		"far":       {overOpus, 120 * ms, 80 * ms, 0},
-		"PCMU":      {overPCMU, 40 * ms, 60 * ms, 0},
-		"fast":      {overOpus, 30 * ms, 60 * ms, 500},
-		"slow":      {overPCMU, 30 * ms, 60 * ms, -500},
-		"very slow": {overOpus, 240 * ms, 110 * ms, 0},
+		"near":              {overOpus, ms, 20 * ms, 0, false},
+		"far":               {overOpus, 120 * ms, 80 * ms, 0, false},
+		"PCMU":              {overPCMU, 40 * ms, 60 * ms, 0, false},
+		"fast":              {overOpus, 30 * ms, 60 * ms, 500, false},
+		"slow":              {overPCMU, 30 * ms, 60 * ms, -500, false},
+		"very slow":         {overOpus, 240 * ms, 110 * ms, 0, false},
+		"near, hushed":      {overOpus, ms, 20 * ms, 0, true},
+		"far, hushed":       {overOpus, 120 * ms, 80 * ms, 0, true},
+		"PCMU, hushed":      {overPCMU, 40 * ms, 60 * ms, -500, true},
+		"very slow, hushed": {overOpus, 240 * ms, 100 * ms, 500, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := newFar(t, n.c, func(f *far) { f.travel, f.buffer, f.ppm = n.travel, n.buffer, n.ppm })
+				f := newFar(t, n.c, func(f *far) { f.travel, f.buffer, f.ppm, f.obeys = n.travel, n.buffer, n.ppm, n.obeys })
 				c := newTalk(f)
 				c.talkers.Go(func() { c.caller(4 * time.Second) })
 				c.say(1500*ms, 700*ms)
@@ -279,6 +284,110 @@ func TestPlayedIsWhatIsHeard(t *testing.T) {
 				t.Logf("within %v", worst)
 			})
 		})
+	}
+}
+
+// A page that knows of hush is silent as soon as it is told, whatever it holds in
+// its jitter buffer, and loses nothing of what is said next; another plays to the
+// end.
+func TestHush(t *testing.T) {
+	for _, obeys := range []bool{false, true} {
+		t.Run(fmt.Sprintf("obeys %v", obeys), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const travel, buffer = 30 * ms, 120 * ms
+				f := newFar(t, overOpus, func(f *far) { f.travel, f.buffer, f.obeys = travel, buffer, obeys })
+				c := newTalk(f)
+				c.talkers.Go(func() { c.caller(4 * time.Second) })
+				least, most := travel+buffer, travel+buffer+media.FrameDuration+opusDelay
+				if obeys {
+					least, most = travel-5*ms/2, travel+5*ms/2
+				}
+				for i := range 10 {
+					at := 2*time.Second + time.Duration(i)*3001*ms
+					c.say(at, 1500*ms)
+					c.hold(at + 700*ms + time.Duration(i)*7*ms)
+					c.at(at+701*ms+time.Duration(i)*7*ms, func(time.Time) { // waits until the hold is settled
+						c.clip++
+						c.playout.Append(c.clip, tone(800*ms))
+						c.playout.Finish(c.clip)
+					})
+				}
+				c.run(33 * time.Second)
+				heard := c.heardBursts()
+				c.compare("agent", bursts(c.told), heard)
+				for i := range heard {
+					if i%2 == 1 {
+						if length := media.Tick(heard[i].to - heard[i].from).Duration(); length < 795*ms {
+							t.Errorf("of the words after an interruption %v were heard, want 800 ms", length)
+						}
+						continue
+					}
+					held := 2*time.Second + time.Duration(i/2)*3001*ms + 700*ms + time.Duration(i/2)*7*ms
+					if late := f.when(heard[i].to).Sub(f.born) - held; late < least || late > most {
+						t.Errorf("heard for %v after the hold, want %v to %v", late, least, most)
+					}
+				}
+			})
+		})
+	}
+}
+
+// What a page says of a hush that is none, of another one or of one that is over
+// changes nothing of what is played later.
+func TestHushedLate(t *testing.T) {
+	const latency = 200 * ms
+	o := newOutbound(opusClock, latency)
+	begin := time.Unix(1000, 0)
+	send := func(id media.MarkID, at time.Time) {
+		if _, err := o.send(tone(20 * ms)); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, ok := o.pop(at); !ok {
+			t.Fatal("nothing was sent")
+		}
+		if err := o.mark(id, at); err != nil {
+			t.Fatal(err)
+		}
+		o.pop(at)
+	}
+	due := func(after time.Duration) (ids []media.MarkID, flushed int) {
+		for {
+			m, _, ok := o.back(begin.Add(after))
+			if !ok {
+				return ids, flushed
+			}
+			if m.flushed {
+				flushed++
+			}
+			ids = append(ids, m.id)
+		}
+	}
+	if _, audible := o.clear(begin.Add(-time.Second)); audible {
+		t.Error("silence is to be hushed")
+	}
+	send(1, begin)
+	before, audible := o.clear(begin.Add(20 * ms))
+	if want := o.schedule.stamp + 2*opusClock/50; before != want || !audible {
+		t.Errorf("hush before %d, audible %v, want %d", before, audible, want)
+	}
+	if p, _, ok := o.pop(begin.Add(20 * ms)); !ok || p.pcm != nil {
+		t.Errorf("%+v is sent after a clear, want silence", p)
+	}
+	send(2, begin.Add(40*ms))
+	o.hushed(before+1, begin.Add(80*ms))
+	if ids, _ := due(80 * ms); len(ids) > 0 {
+		t.Errorf("marks %d came back by the answer to another hush", ids)
+	}
+	o.hushed(before, begin.Add(80*ms))
+	if ids, flushed := due(80 * ms); len(ids) != 1 || flushed != 1 {
+		t.Errorf("marks %d came back, %d of them flushed, want the first", ids, flushed)
+	}
+	o.hushed(before, begin.Add(90*ms))
+	if ids, flushed := due(60*ms + latency); len(ids) != 1 || flushed != 0 {
+		t.Errorf("marks %d came back, %d of them flushed, want the second as played", ids, flushed)
+	}
+	if _, audible := o.clear(begin.Add(60*ms + latency)); audible {
+		t.Error("what has been heard is to be hushed")
 	}
 }
 

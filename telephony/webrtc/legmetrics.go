@@ -12,7 +12,7 @@ const (
 	badText   = "text"   // nothing left of it, or too much
 	badDigit  = "digit"  // no key
 	badChoice = "choice" // none of the choices, or of no message
-	badField  = "field"  // a field that may not be told, or a switch that is not set
+	badField  = "field"  // a field that may not be told, or one that is missing
 	badStats  = "stats"  // a delay that can not be true
 	badFlood  = "flood"  // too many in a second; it ends the leg
 )
@@ -74,7 +74,7 @@ func newLegMetrics(f promauto.Factory) legMetrics {
 	}
 	return legMetrics{
 		messages: counter("sidetone_webrtc_messages_total", "Messages of pages that were used.", "type",
-			typeChoose, typeText, typeTyping, typeKey, typeAbout, typeMute, typeStats, typeBye, typeUnknown),
+			typeChoose, typeText, typeTyping, typeKey, typeAbout, typeMute, typeStats, typeHushed, typeBye, typeUnknown),
 		bad: counter("sidetone_webrtc_bad_messages_total", "Messages of pages that could not be used.", "reason",
 			badJSON, badUTF8, badText, badDigit, badChoice, badField, badStats, badFlood),
 		unshown: counter("sidetone_webrtc_unshown_total", "Messages to pages that could not be sent.", "reason",

@@ -257,6 +257,8 @@ func (l *Leg) message(b []byte, now time.Time) {
 	case m.kind == typeStats:
 		l.quality.stats(m.stats)
 		l.out.setLatency(l.quality.latency())
+	case m.kind == typeHushed:
+		l.out.hushed(m.before, now)
 	case m.event.Kind != 0:
 		l.emit(m.event)
 	}

@@ -21,6 +21,31 @@ type mark struct {
 	flushed bool
 }
 
+// hush is what the far end is told at a clear: to be silent at once instead of
+// playing what it holds.
+type hush struct {
+	before uint32    // RTP timestamp at which that ends
+	end    time.Time // when it had been sent whole
+}
+
+// hushed takes that the far end fell silent before before, by an answer of its
+// that comes at now. Then it had heard what was sent a latency ago, and the marks
+// behind that come back flushed now; sound of after the clear is none of it.
+func (o *outbound) hushed(before uint32, now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if before != o.hush.before {
+		return
+	}
+	heard := now.Add(-o.latency)
+	for i := range o.sent {
+		m := &o.sent[i]
+		if (m.flushed || m.end.Before(o.hush.end)) && m.end.After(heard) {
+			m.flushed, m.end = true, heard
+		}
+	}
+}
+
 // mark queues a mark. The error is errBacklog when too many have not come back.
 func (o *outbound) mark(id media.MarkID, now time.Time) error {
 	o.mu.Lock()

@@ -54,10 +54,12 @@ type outbound struct {
 	frames   int // among items[head:]
 	schedule schedule
 	quiet    int       // frames of silence sent since the last sound
+	tail     bool      // the next one follows a clear and leaves at once
 	sound    time.Time // when the last sound has been sent whole
 	sent     []mark    // on their way, oldest first
 	latency  time.Duration
 	lost     bool // the far end is gone for now
+	hush     hush // what the far end was told last
 }
 
 func newOutbound(rtpRate int, latency time.Duration) *outbound {
@@ -95,7 +97,7 @@ func (o *outbound) send(pcm []int16) (waiting int, err error) {
 func (o *outbound) pop(now time.Time) (p packet, next time.Time, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for o.head < len(o.items) {
+	for o.head < len(o.items) && !o.tail {
 		it, due := o.items[o.head], o.schedule.next(now)
 		if it.pcm == nil {
 			o.shift()
@@ -121,20 +123,32 @@ func (o *outbound) fill(now time.Time) (p packet, next time.Time, ok bool) {
 	if o.quiet == hangover {
 		return packet{}, time.Time{}, false
 	}
-	if due := o.schedule.slot().Add(late); now.Before(due) {
+	due := o.schedule.slot().Add(late)
+	if o.tail {
+		due = o.schedule.slot()
+	}
+	if now.Before(due) {
 		return packet{}, due, false
 	}
+	o.tail = false
 	o.quiet++
 	p.stamp = o.schedule.step()
 	return p, time.Time{}, true
 }
 
-// clear throws away the frames that wait. What was sent can not be called back.
-func (o *outbound) clear(now time.Time) {
+// clear throws away the frames that wait. What was sent can not be called back:
+// when some of it may not have been played yet, audible is true, and before is the
+// RTP timestamp at which it ends. The frame after the last holds the end of its
+// sound, by the delay of the coder, and so is one of silence in any case.
+func (o *outbound) clear(now time.Time) (before uint32, audible bool) {
 	o.mu.Lock()
 	o.cut(now)
+	o.tail = o.quiet == 0
+	o.hush = hush{before: o.schedule.stampAt(o.sound.Add(media.FrameDuration)), end: o.sound}
+	before, audible = o.hush.before, now.Before(o.sound.Add(o.latency))
 	o.mu.Unlock()
 	o.signal()
+	return before, audible
 }
 
 // lose throws away the frames that wait, because nobody will hear them, and
@@ -144,7 +158,7 @@ func (o *outbound) lose(now time.Time) (frames int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	frames = o.frames
-	o.lost, o.quiet = true, hangover
+	o.lost, o.quiet, o.tail = true, hangover, false
 	o.cut(now)
 	for i := range o.sent {
 		o.sent[i].flushed, o.sent[i].end = true, now.Add(-o.latency)

@@ -140,11 +140,11 @@ func TestSchedule(t *testing.T) {
 		"FFM4":    "first 0@0, sound 20@20, mark 1 played@40",
 		"MFFFMC":  "first 0@0, mark 1 played@0, mark 2 flushed@20",
 		"MFF2FMC": "first 0@0, sound 20@20, mark 1 played@0, mark 2 flushed@40",
-		"MFM1C9F": "first 0@0, quiet 20@40, quiet 40@60, quiet 60@80, sound 80@100, mark 1 played@0, mark 2 flushed@20",
+		"MFM1C9F": "first 0@0, quiet 20@20, quiet 40@60, quiet 60@80, sound 80@100, mark 1 played@0, mark 2 flushed@20",
 		"F9MC":    "first 0@0, quiet 20@40, quiet 40@60, quiet 60@80, mark 1 flushed@90",
 		"FFMCMC":  "first 0@0, mark 1 flushed@20, mark 2 flushed@20",
-		"FM1C9C":  "first 0@0, quiet 20@40, quiet 40@60, quiet 60@80, mark 1 flushed@20", // once is enough
-		"FFMCFM2": "first 0@0, sound 20@20, mark 1 flushed@20, mark 2 played@40",
+		"FM1C9C":  "first 0@0, quiet 20@20, quiet 40@60, quiet 60@80, mark 1 flushed@20",      // once is enough
+		"FFMCFM4": "first 0@0, quiet 20@20, sound 40@40, mark 1 flushed@20, mark 2 played@60", // the end of what was sent comes first
 	} {
 		t.Run(plan, func(t *testing.T) {
 			if got := writing(t, plan); got != want {

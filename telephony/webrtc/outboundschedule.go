@@ -69,5 +69,10 @@ func (s *schedule) step() (stamp uint32) {
 	return stamp
 }
 
+// stampAt is the RTP timestamp of a time of the spurt.
+func (s *schedule) stampAt(t time.Time) uint32 {
+	return s.stamp + s.units(media.TicksIn(t.Sub(s.base)))
+}
+
 // units is t in units of the RTP clock.
 func (s *schedule) units(t media.Tick) uint32 { return uint32(t * s.rate / media.TickRate) }

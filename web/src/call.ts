@@ -5,6 +5,7 @@
 
 import { type Choice, type Field, type FromBrowser, decode, encode, label } from './channel';
 import { Failed, failureOf } from './failure';
+import { Hush } from './hush';
 import { sendKey } from './keys';
 import { type Link, Recovery, gather } from './recovery';
 import type { Happening } from './session';
@@ -35,6 +36,7 @@ export class Call {
   private channel: RTCDataChannel | undefined;
   private signalling: Signalling | undefined;
   private location: string | undefined;
+  private hush: Hush | undefined;
   private recovery: Recovery | undefined;
   private looked: Look | undefined;
   private delay: number | undefined;
@@ -94,13 +96,21 @@ export class Call {
     const { stream } = this.sound;
     const audio = peer.addTransceiver(stream.getAudioTracks()[0]!, { direction: 'sendrecv', streams: [stream] });
     this.sound.sender = audio.sender;
-    peer.addEventListener('track', ({ track }) => void this.sound.play(new MediaStream([track])));
+    peer.addEventListener('track', ({ track, receiver }) => {
+      this.hush = new Hush(receiver);
+      void this.sound.play(new MediaStream([track]));
+    });
     return peer;
   }
 
   private take(data: unknown): void {
     const message = decode(data);
     if (!message) return;
+    if (message.type === 'hush') {
+      const { before } = message;
+      if (this.hush?.begin(before)) this.send({ type: 'hushed', before });
+      return;
+    }
     if (message.type === 'hello') this.greet();
     this.report({ type: 'told', message, now: performance.now() });
     if (message.type === 'over') {
@@ -224,6 +234,7 @@ export class Call {
     clearInterval(this.ticking);
     clearTimeout(this.waiting);
     this.recovery?.stop();
+    this.hush?.end();
     this.sound.close();
     this.peer?.close();
   }

@@ -81,13 +81,19 @@ export interface Problem {
   text: string;
 }
 
+/** What comes before an RTP timestamp is not to be heard any more. */
+export interface Silence {
+  type: 'hush';
+  before: number;
+}
+
 export interface Over {
   type: 'over';
   outcome: string;
   reason: string;
 }
 
-export type FromGateway = Hello | Question | Settled | State | Caption | Saying | Said | Problem | Over;
+export type FromGateway = Hello | Question | Settled | State | Caption | Saying | Said | Problem | Silence | Over;
 
 export type FromBrowser =
   | { type: 'choose'; choice: Choice; message: string }
@@ -97,6 +103,7 @@ export type FromBrowser =
   | { type: 'about'; field: Field; text: string }
   | { type: 'mute'; on: boolean }
   | { type: 'stats'; jitter_buffer_ms: number; rtt_ms: number }
+  | { type: 'hushed'; before: number }
   | { type: 'bye' };
 
 type Fields = Record<string, unknown>;
@@ -178,6 +185,7 @@ const readers: { [T in FromGateway['type']]: (m: Fields) => Omit<Extract<FromGat
     from: count(m.from ?? 0),
   }),
   problem: (m) => ({ code: text(m.code ?? ''), text: text(m.text ?? '') }),
+  hush: (m) => ({ before: count(m.before) }),
   over: (m) => ({ outcome: text(m.outcome ?? ''), reason: text(m.reason ?? '') }),
 };
 

@@ -36,7 +36,7 @@
       constructor(...args) {
         super(...args);
         peers.push(this);
-        this.addEventListener('track', ({ track }) => track.kind === 'audio' && listen(track.clone()));
+        this.addEventListener('track', ({ track }) => track.kind === 'audio' && listen(track));
       }
     };
   }
