@@ -352,11 +352,15 @@ func interruptions(t *testing.T, most int) {
 		}
 		if class != "listening" {
 			none, commits = none+i.sounds, commits+i.commits
-		} else if 3*i.commits > i.sounds {
-			t.Errorf("%s: %v: words were heard: %q", class, i, i.heard)
+		} else if 20*i.commits > i.sounds {
+			t.Errorf("%s: %v, want one in twenty: words were heard: %q", class, i, i.heard)
 		}
-		if i.held.Max() > 620*time.Millisecond || i.repeated.Max() > 600*time.Millisecond {
-			t.Errorf("%s: %v, want holds of 600 ms, and no more than two words again", class, i)
+		longest := 620 * time.Millisecond
+		if class == "listening" {
+			longest = 920 * time.Millisecond // the agent does not speak on while words are said that it does not know
+		}
+		if i.held.Max() > longest || i.repeated.Max() > 600*time.Millisecond {
+			t.Errorf("%s: %v, want holds of %v, and no more than two words again", class, i, longest)
 		}
 	}
 	fmt.Printf("%d of %d sounds that are no interruption were taken for one\n", commits, none)

@@ -13,9 +13,16 @@ const (
 	dropped                   // a suspension took it, and playout has been told to forget the rest
 )
 
-// longestHold is how long the agent stays silent for a sound that is no
-// interruption after all.
-const longestHold = 600 * media.TickRate / 1000
+const (
+	// longestHold is how long the agent stays silent for a short sound that is no
+	// interruption after all, or for a sign of listening. What was longer may be words
+	// that are not known yet, or pause within them.
+	longestHold = 600 * media.TickRate / 1000
+
+	// wordsLate is how much longer speech must last to take the turn while its words
+	// are not known: they come late on a busy machine, and "I see" has ended by then.
+	wordsLate = 400 * media.TickRate / 1000
+)
 
 // floor is an interruption that has not been decided yet, or not yet settled.
 type floor struct {
@@ -50,38 +57,86 @@ func (m *Machine) contend() {
 		}
 		return
 	}
-	said := m.ear.partial
-	spoken := len(wordsOf(said)) > 0
-	listening := spoken && m.listening(said)
-	weighty := spoken && !listening && !m.lexicon.slight(said)
+	words := m.weighOpen()
 	if m.floor.state == agents {
 		switch {
 		case m.ear.overtaken:
 		case m.ear.speaking && !m.ear.excused && m.interruptible():
 			m.hold()
-		case m.ear.open && weighty && m.reply.audible():
+		case m.ear.open && words == weighty && m.reply.audible():
 			m.interrupt() // the words came when the agent spoke on already
 		}
 		return
 	}
 	held := m.floor.state == held && m.now-m.floor.at >= longestHold
+	short := m.ear.to-m.ear.from < media.TicksIn(m.set.Commit)
 	switch {
-	case weighty:
+	case words == weighty:
 		m.interrupt()
-	case m.ear.speaking && !listening && m.now-max(m.ear.from, m.floor.at) >= media.TicksIn(m.set.Commit):
+	case m.ear.speaking && words != listening && m.now-max(m.ear.from, m.floor.at) >= m.lasting(words):
 		m.interrupt()
-	case !m.ear.speaking && (held || m.now-m.ear.to >= media.TicksIn(m.set.Resume)):
+	case !m.ear.speaking && (held && short || m.now-m.ear.to >= media.TicksIn(m.set.Resume)):
 		m.resume()
-	case held && listening:
+	case held && words == listening:
 		m.ear.excused = true
 		m.resume()
 	}
 }
 
-// listening reports whether words only show that the caller listens, to an agent
-// who can be heard.
-func (m *Machine) listening(said string) bool {
-	return m.reply != nil && !m.reply.attend && m.reply.audible() && m.lexicon.backChannel(said)
+// weight is what words say about whose turn it is.
+type weight uint8
+
+const (
+	unknown   weight = iota // there are none yet, or too few to tell
+	unsure                  // they are likely to be others
+	slight                  // one small word, such as noise is taken for
+	listening               // they only show that the caller listens
+	weighty                 // they are for the agent to answer
+)
+
+// trusted is the confidence below which one or two words are likely to be others: of
+// those that people said, one in three was right.
+const trusted = 0.7
+
+// weigh weighs words said into the agent's turn, and the confidence in them; 0 is that
+// of an engine that does not tell.
+func (m *Machine) weigh(said string, confidence float64) weight {
+	words := wordsOf(said)
+	few := len(words) <= 2 && m.Expecting() == ExpectWords
+	switch {
+	case len(words) == 0:
+		return unknown
+	case m.listened() && m.lexicon.backChannel(said):
+		return listening
+	case m.lexicon.slight(said):
+		return slight
+	case m.listened() && few && confidence > 0 && confidence < trusted && !m.lexicon.interrupts(words):
+		return unsure
+	}
+	return weighty
+}
+
+// weighOpen weighs the words of speech that may go on: they may yet become a sign of
+// listening.
+func (m *Machine) weighOpen() weight {
+	words := m.weigh(m.ear.partial, m.ear.confidence)
+	if words != listening && m.listened() && m.lexicon.begins(m.ear.partial) {
+		return unknown
+	}
+	return words
+}
+
+// listened reports whether the agent can be heard, so that the caller may be listening.
+func (m *Machine) listened() bool {
+	return m.reply != nil && !m.reply.attend && m.reply.audible()
+}
+
+// lasting is how long speech goes on that takes the turn whatever its words.
+func (m *Machine) lasting(words weight) media.Tick {
+	if words <= unsure && m.listened() {
+		return media.TicksIn(m.set.Commit) + wordsLate
+	}
+	return media.TicksIn(m.set.Commit)
 }
 
 // hold stops the agent until it is clear whose turn it is.

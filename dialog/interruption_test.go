@@ -31,16 +31,16 @@ func TestInterruption(t *testing.T) {
 		{"speech that lasts takes the turn", speaking + `
 			1500 speech
 			1540 settled
-			1999 pass
-			2000 pass
-			2400 quiet
+			2399 pass
+			2400 pass
+			2420 quiet
 			2900 final What?
 		`, speakingTrace + `
 			1500 hold
-			2000 cancel 1
-			2000 drop
-			2000 agent 1 [0-1500] One two. Three four. Five six /
-			2860 finalize
+			2400 cancel 1
+			2400 drop
+			2400 agent 1 [0-1500] One two. Three four. Five six /
+			2880 finalize
 			2900 caller What?
 			2900 ask 2 said "What?" | A: One two. Three four. Five six
 		`},
@@ -120,12 +120,23 @@ func TestInterruption(t *testing.T) {
 		{"a sound that ends late holds the agent for 600 ms", speaking + `
 			1500 speech
 			1540 settled
-			1950 quiet
+			1880 quiet
 			2099 pass
 			2100 pass
 		`, speakingTrace + `
 			1500 hold
 			2100 resume
+		`},
+		{"speech that is long enough to have words is given time for them", speaking + `
+			1500 speech
+			1540 settled
+			1900 quiet
+			2120 partial Hello?
+		`, speakingTrace + `
+			1500 hold
+			2120 cancel 1
+			2120 drop
+			2120 agent 1 [0-1500] One two. Three four. Five six /
 		`},
 		{"signs of listening that go on hold the agent once", speaking + `
 			1500 speech
@@ -241,9 +252,9 @@ func TestInterruption(t *testing.T) {
 			5600 pass
 		`, speakingTrace + `
 			1500 hold
-			2000 cancel 1
-			2000 drop
-			2000 agent 1 [0-1500] One two. Three four. Five six /
+			2400 cancel 1
+			2400 drop
+			2400 agent 1 [0-1500] One two. Three four. Five six /
 			3460 finalize
 			5600 ask 2 silent 1 | A: One two. Three four. Five six
 		`},
@@ -301,15 +312,15 @@ func TestInterruption(t *testing.T) {
 			600 speech
 			1500 played 1 1000/1000!
 			1520 settled
-			2000 pass
+			2400 pass
 		`, `
 			0 ask 1 opening
 			0 say 1.1 This is the law.
 			0 say 1.2 And this is not.
 			1500 hold
-			2000 cancel 1
-			2000 drop
-			2000 agent 1 [0-1500] This is the law. /
+			2400 cancel 1
+			2400 drop
+			2400 agent 1 [0-1500] This is the law. /
 		`},
 	}
 	for _, test := range tests {

@@ -8,7 +8,8 @@ import (
 
 // lexicon is what the machine knows of a language.
 type lexicon struct {
-	listening []string // phrases that say no more than that somebody listens
+	listening  []string // phrases of one word or two that say no more than that somebody listens
+	protesting []string // words that people interrupt with
 
 	open       []string // words that no sentence ends with
 	wanting    []string // those that few end with: verbs that want an object
@@ -29,6 +30,12 @@ var lexicons = map[string]lexicon{
 		listening: []string{
 			"yeah", "yep", "yup", "yes", "right", "sure", "i see", "all right", "alright", "got it", "of course",
 			"great", "good", "fine", "cool", "nice", "wow", "really", "true", "exactly", "thanks", "thank you", "go on",
+			"i c", "bright", // as recognition writes "I see" and "right"
+		},
+		protesting: []string{
+			"no", "nope", "not", "never", "stop", "wait", "hold", "hang", "but", "sorry", "excuse", "pardon", "hello", "hey", "listen", "actually",
+			"what", "who", "why", "how", "when", "where", "which", "question", "wrong", "help", "please", "repeat", "again", "cancel", "goodbye",
+			"moment", "minute", "second", "human", "person", "agent", "operator",
 		},
 		open: []string{
 			"and", "or", "but", "so", "because", "if", "that", "which", "who", "when", "while", "um", "uh", "er", "erm", "like", "well",
@@ -62,21 +69,33 @@ var lexicons = map[string]lexicon{
 	},
 	"de": {
 		listening: []string{"ja", "jo", "genau", "gut", "klar", "stimmt", "richtig", "verstehe", "ach so", "alles klar", "super", "danke"},
-		open:      []string{"und", "oder", "aber", "weil", "dass", "wenn", "äh", "ähm", "der", "die", "das", "ein", "eine", "mein", "meine", "mit", "von", "zu", "ich", "also", "ist", "sind", "dem", "den", "einen", "einem", "einer", "für", "bei", "auf", "in", "punkt"},
-		answers:   []string{"ja", "nein", "genau", "richtig", "falsch", "stimmt", "erste", "zweite", "dritte", "letzte"},
-		digits:    []string{"null", "eins", "zwei", "zwo", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun"},
+		protesting: []string{
+			"nein", "nicht", "nie", "stopp", "stop", "halt", "warte", "warten", "aber", "moment", "entschuldigung", "verzeihung", "hallo", "hilfe", "bitte",
+			"was", "wer", "wie", "warum", "wann", "wo", "welche", "falsch", "frage", "nochmal", "mensch", "mitarbeiter",
+		},
+		open:    []string{"und", "oder", "aber", "weil", "dass", "wenn", "äh", "ähm", "der", "die", "das", "ein", "eine", "mein", "meine", "mit", "von", "zu", "ich", "also", "ist", "sind", "dem", "den", "einen", "einem", "einer", "für", "bei", "auf", "in", "punkt"},
+		answers: []string{"ja", "nein", "genau", "richtig", "falsch", "stimmt", "erste", "zweite", "dritte", "letzte"},
+		digits:  []string{"null", "eins", "zwei", "zwo", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun"},
 	},
 	"es": {
 		listening: []string{"sí", "si", "ya", "claro", "vale", "bueno", "bien", "de acuerdo", "entiendo", "perfecto", "gracias"},
-		open:      []string{"y", "o", "pero", "porque", "que", "si", "eh", "este", "el", "la", "los", "las", "un", "una", "mi", "con", "de", "para", "por", "yo", "es", "del", "al", "en", "punto"},
-		answers:   []string{"sí", "si", "no", "correcto", "claro", "primero", "segundo", "tercero", "último"},
-		digits:    []string{"cero", "uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve"},
+		protesting: []string{
+			"no", "nunca", "pare", "para", "alto", "espere", "espera", "pero", "perdón", "disculpe", "hola", "oiga", "ayuda", "momento", "minuto",
+			"qué", "quién", "cómo", "cuándo", "dónde", "pregunta", "repita", "otra", "persona", "agente",
+		},
+		open:    []string{"y", "o", "pero", "porque", "que", "si", "eh", "este", "el", "la", "los", "las", "un", "una", "mi", "con", "de", "para", "por", "yo", "es", "del", "al", "en", "punto"},
+		answers: []string{"sí", "si", "no", "correcto", "claro", "primero", "segundo", "tercero", "último"},
+		digits:  []string{"cero", "uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve"},
 	},
 	"fr": {
 		listening: []string{"oui", "ouais", "d'accord", "bien", "voilà", "bon", "très bien", "je vois", "parfait", "merci", "exactement"},
-		open:      []string{"et", "ou", "mais", "parce", "que", "qui", "si", "euh", "le", "la", "les", "un", "une", "mon", "ma", "avec", "de", "pour", "je", "donc", "est", "du", "des", "au", "aux", "en", "dans", "sur", "point"},
-		answers:   []string{"oui", "ouais", "non", "exact", "correct", "premier", "deuxième", "troisième", "dernier"},
-		digits:    []string{"zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf"},
+		protesting: []string{
+			"non", "pas", "jamais", "stop", "arrêtez", "attendez", "attends", "mais", "pardon", "excusez", "allô", "aide", "moment", "minute", "seconde",
+			"quoi", "qui", "comment", "pourquoi", "quand", "où", "question", "répétez", "personne", "conseiller",
+		},
+		open:    []string{"et", "ou", "mais", "parce", "que", "qui", "si", "euh", "le", "la", "les", "un", "une", "mon", "ma", "avec", "de", "pour", "je", "donc", "est", "du", "des", "au", "aux", "en", "dans", "sur", "point"},
+		answers: []string{"oui", "ouais", "non", "exact", "correct", "premier", "deuxième", "troisième", "dernier"},
+		digits:  []string{"zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf"},
 	},
 }
 
@@ -123,4 +142,25 @@ func (l lexicon) backChannel(text string) bool {
 		}
 	}
 	return true
+}
+
+// begins reports whether a text may be a sign of listening whose last phrase is not
+// all there yet, such as "I" of "I see".
+func (l lexicon) begins(text string) bool {
+	words := wordsOf(text)
+	if len(words) == 0 {
+		return false
+	}
+	last := len(words) - 1
+	return l.backChannel(strings.Join(words[:last], " ")) &&
+		slices.ContainsFunc(l.listening, func(phrase string) bool { return strings.HasPrefix(phrase, words[last]+" ") })
+}
+
+// interrupts reports whether one of a few words is one that people interrupt with, or
+// answer, however unsure it is that it was said. A language whose words are not there
+// has all of them.
+func (l lexicon) interrupts(words []string) bool {
+	return len(l.protesting) == 0 || slices.ContainsFunc(words, func(w string) bool {
+		return numeral(w) || slices.Contains(l.protesting, w) || slices.Contains(l.answers, w) || slices.Contains(l.digits, w) || slices.Contains(l.numbers, w)
+	})
 }

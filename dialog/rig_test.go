@@ -37,6 +37,7 @@ import (
 //	995 lost                 the final of a turn that nobody heard
 //	995 mayend TEXT | goeson TEXT | ended TEXT: a partial with a hint
 //	995 final<900 TEXT       words that were said by 900
+//	995 partial~60 TEXT      words of which recognition is sure by 60 %; so final~60
 //	999 key 5
 //	999 typed TEXT | stirred
 //	999 asked TEXT           whether the agent is a machine; asked! is typed
@@ -120,6 +121,14 @@ func (r *rig) event(name, rest string) Event {
 		said, _ := r.gate.Heard(ms(to-200), ms(to), rest)
 		return Words{At: at, Said: said, Final: what == "final", Confidence: 0.9}
 	}
+	confidence := 0.9
+	if what, percent, ok := strings.Cut(name, "~"); ok {
+		n, err := strconv.Atoi(percent)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		name, confidence = what, float64(n)/100
+	}
 	switch name {
 	case "open":
 		return Opened{At: at}
@@ -128,7 +137,7 @@ func (r *rig) event(name, rest string) Event {
 	case "quiet":
 		return SpeechEnded{At: at, To: at}
 	case "partial", "final":
-		return Words{At: at, Said: r.mint(rest), Final: name == "final", Confidence: 0.9}
+		return Words{At: at, Said: r.mint(rest), Final: name == "final", Confidence: confidence}
 	case "cut":
 		clip, text, _ := strings.Cut(rest, " ")
 		n, err := strconv.Atoi(clip)

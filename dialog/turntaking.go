@@ -18,6 +18,7 @@ type ear struct {
 	open       bool       // there was speech since the last Finalize
 	since      media.Tick // open: its begin
 	partial    string
+	confidence float64       // in partial; 0 when the engine does not tell
 	said       consent.Heard // partial, as it was minted
 	private    bool          // it may be for the gateway alone
 	guesses    int           // at the turn so far
@@ -60,7 +61,7 @@ func (e *ear) hear(from media.Tick) {
 
 // forget forgets what is known of the words of the open turn.
 func (e *ear) forget() {
-	e.partial, e.known, e.over, e.hint = "", 0, sure, NoHint
+	e.partial, e.confidence, e.known, e.over, e.hint = "", 0, 0, sure, NoHint
 	e.said, e.private, e.guesses = consent.Heard{}, false, 0
 }
 
@@ -119,7 +120,7 @@ func (m *Machine) final(said consent.Heard) bool {
 // partial takes the words of the open turn so far. A hint counts until there is
 // another one, or more speech.
 func (m *Machine) partial(e Words) {
-	m.ear.partial, m.ear.said, m.ear.private = e.Said.String(), e.Said, e.Private
+	m.ear.partial, m.ear.confidence, m.ear.said, m.ear.private = e.Said.String(), e.Confidence, e.Said, e.Private
 	_, m.ear.known = e.Said.Span()
 	if e.Hint != NoHint {
 		m.ear.hint = e.Hint
@@ -150,11 +151,12 @@ func (m *Machine) words(e Words) {
 	}
 	m.act(CallerTurn{Said: e.Said, Confidence: e.Confidence})
 	m.quiet.heard(m)
+	words := m.weigh(said, e.Confidence)
 	switch {
 	case overtaken:
-	case m.listening(said) && m.floor.state != lost:
+	case (words == listening || words == unsure) && m.floor.state != lost:
 		m.reply.asides = append(m.reply.asides, e.Said)
-	case m.lexicon.slight(said) && m.reply != nil && m.reply.audible() && m.floor.state != lost:
+	case words == slight && m.reply != nil && m.reply.audible() && m.floor.state != lost:
 		// A noise, most likely, while the agent speaks.
 	default:
 		m.pending = append(m.pending, e.Said)
