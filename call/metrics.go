@@ -67,7 +67,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		firstAudio: f.NewHistogram(prometheus.HistogramOpts{Name: "sidetone_first_audio_seconds",
 			Help: "Start of a call's leg to the first agent audio sent.", Buckets: []float64{.001, .002, .005, .01, .02, .03, .05, .1, .25, .5, 1, 2}}),
 		turns: f.NewHistogramVec(prometheus.HistogramOpts{Name: "sidetone_turn_latency_seconds",
-			Help: "Latency of a turn by stage: endpoint, stt, llm, tts, playout, gateway (our own share), total.", Buckets: turn}, []string{"stage"}),
+			Help: "Latency of a turn by stage: endpoint, stt, token, llm, tts, playout, gateway (our own share), total.", Buckets: turn}, []string{"stage"}),
 		holds: f.NewCounter(prometheus.CounterOpts{Name: "sidetone_holds_total",
 			Help: "Times that playout was held because the caller spoke."}),
 		bargeIns: f.NewCounter(prometheus.CounterOpts{Name: "sidetone_barge_ins_total",

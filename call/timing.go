@@ -13,6 +13,7 @@ type Timing struct {
 	At       float64 `json:"at"`       // on the call's clock: the caller had ended
 	Endpoint float64 `json:"endpoint"` // the silence that was waited for
 	STT      float64 `json:"stt"`      // to the words
+	Token    float64 `json:"token"`    // of LLM: until the language model began
 	LLM      float64 `json:"llm"`      // to the first sentence of the reply, also of a script
 	TTS      float64 `json:"tts"`      // to the first audio of that sentence
 	Gateway  float64 `json:"gateway"`  // our own share
@@ -32,6 +33,8 @@ func (t *timing) note(s dialog.Stage, took time.Duration) {
 		t.Timing = Timing{Endpoint: took.Seconds()}
 	case dialog.StageSTT:
 		t.STT = took.Seconds()
+	case dialog.StageToken:
+		t.Token = took.Seconds()
 	case dialog.StageLLM:
 		t.LLM, t.TTS = took.Seconds(), 0
 	case stageTTS:

@@ -98,11 +98,12 @@ func (End) action()             {}
 type Stage string
 
 // The stages the machine sees. Endpoint is end of speech to Finalize; STT from
-// there to the final; LLM from there to the first sentence; BargeIn is speech
-// onset to Hold; Held is Hold to Resume (a false interruption).
+// there to the final; LLM from there to the first sentence, of which Token is the
+// time until the language model began; BargeIn is speech onset to Hold; Held is Hold to Resume (a false interruption).
 const (
 	StageEndpoint Stage = "endpoint"
 	StageSTT      Stage = "stt"
+	StageToken    Stage = "token"
 	StageLLM      Stage = "llm"
 	StageTotal    Stage = "total" // end of speech to the agent's first audio played
 	StageBargeIn  Stage = "barge_in"

@@ -57,6 +57,7 @@ type Line struct {
 // Part is a piece of a reply. A part may carry any of its fields, also none.
 type Part struct {
 	Sentence  string        // one sentence to speak; plain text
+	Token     time.Duration // Sentence: so long before it the language model began; 0: unknown
 	Protected bool          // the sentence may not be interrupted
 	Answer    *Answer       // an answer of the caller that the reply has understood
 	Expect    Expect        // how to listen after the reply; the last part's counts

@@ -338,8 +338,8 @@ func TestStages(t *testing.T) {
 		2000 speech
 		2600 quiet
 		3200 final Fine.
-		3300 part Good.
-		3400 part Goodbye.
+		3300 part+80 Good.
+		3400 part+150 Goodbye.
 		3600 played 2 100/600
 		3700 speech
 		3800 quiet
@@ -352,6 +352,7 @@ func TestStages(t *testing.T) {
 		3200 stt 140
 		3200 caller Fine.
 		3200 ask 2 said "Fine." | A: How are you?
+		3300 token 20
 		3300 llm 100
 		3300 say 2.2 Good.
 		3400 say 2.3 Goodbye.

@@ -137,6 +137,9 @@ func (m *Machine) replied(p Part) {
 		return
 	}
 	if r.kind == Said && !r.begun() && len(r.withheld) == 0 {
+		if p.Token > 0 {
+			m.observe(StageToken, r.asked+media.TicksIn(p.Token))
+		}
 		m.observe(StageLLM, r.asked)
 	}
 	if m.floor.state == awaited {

@@ -20,6 +20,7 @@ import (
 //
 //	0 open
 //	100 part TEXT            part! is protected, part@1 is of turn 1
+//	100 part+80 TEXT         80 ms after the language model began
 //	100 answer KEY           a part with an answer
 //	100 expect digits|key    a part that asks for them
 //	100 bye [NUMBER]         a part that ends the call
@@ -112,6 +113,13 @@ func (r *rig) event(name, rest string) Event {
 			r.t.Fatal(err)
 		}
 		return Replied{At: at, Turn: TurnID(n), Part: Part{Sentence: rest, Protected: what == "part!"}}
+	}
+	if _, after, ok := strings.Cut(name, "part+"); ok {
+		n, err := strconv.Atoi(after)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		return Replied{At: at, Turn: r.turn, Part: Part{Sentence: rest, Token: time.Duration(n) * time.Millisecond}}
 	}
 	if what, by, ok := strings.Cut(name, "<"); ok {
 		to, err := strconv.Atoi(by)

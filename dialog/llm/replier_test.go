@@ -180,6 +180,29 @@ func TestReply(t *testing.T) {
 	}
 }
 
+// TestFirstToken checks that the first sentence tells when the model began to make it, a
+// tool included, and that an engine that was lost before it said anything does not count.
+func TestFirstToken(t *testing.T) {
+	late := []step{{text: "Good ", wait: 300 * time.Millisecond}, {text: "day. ", wait: 40 * time.Millisecond}, {text: "Well?", wait: time.Second}}
+	for name, c := range map[string]struct {
+		answers [][]step
+		want    time.Duration
+	}{
+		"words":       {[][]step{late}, 40 * time.Millisecond},
+		"a tool":      {[][]step{{calling("rm", "{}")}, late}, 340 * time.Millisecond},
+		"another one": {[][]step{{{text: "So ", wait: time.Second}, {err: ErrCut}}, late}, 40 * time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{answers: c.answers}
+			r := New(Options{Engines: NewEngines(EnginesOptions{}, Engine{Chat: f}, Engine{Chat: f}), Agent: support})
+			parts, err := collect(t.Context(), r, dialog.Input{Kind: dialog.Said, Said: heard(t, "Hello?")})
+			if err != nil || len(parts) != 2 || parts[0].Token != c.want || parts[1].Token != 0 {
+				t.Errorf("%s: %+v, %v; want %v", name, parts, err, c.want)
+			}
+		})
+	}
+}
+
 // TestHandingOver checks to whom the model may hand a call over, and that it may
 // not try again.
 func TestHandingOver(t *testing.T) {

@@ -99,6 +99,7 @@ func (r *Replier) stream(ctx context.Context, e *engine, request Request, t *tur
 		if delta.Text != "" || delta.Call != nil {
 			if !t.wait.first {
 				r.o.Engines.metrics.firstToken(e.Name, time.Since(began))
+				t.begin()
 			}
 			t.wait.token()
 		}

@@ -3,6 +3,7 @@ package llm
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"sidetone/dialog"
 	"sidetone/dialog/tts"
@@ -19,6 +20,7 @@ type turn struct {
 	left      int // sentences that may yet be said
 	expect    dialog.Expect
 
+	began    time.Time  // when the model began, in words or with a tool; zero until it has
 	said     bool       // something was said
 	words    []string   // that was
 	gone     bool       // nobody listens any more, or the guess was wrong
@@ -38,10 +40,18 @@ func (t *turn) takeOver(messages []Message) []Message {
 	t.sentences, t.hidden = tts.Sentences{}, hidden{}
 	t.end, t.transfer, t.lookups = false, "", nil
 	if !t.said {
+		t.began = time.Time{}
 		return messages
 	}
 	return append(slices.Clip(messages), Message{Role: Assistant, Text: strings.Join(t.words, " ")},
 		Message{Role: User, Text: "(You were cut off there. Go on after these words, and do not repeat them.)"})
+}
+
+// begin takes that the model has begun.
+func (t *turn) begin() {
+	if t.began.IsZero() {
+		t.began = time.Now()
+	}
 }
 
 // hear takes the next piece of the model's text and says what is whole.
@@ -71,10 +81,14 @@ func (t *turn) say(sentence string) {
 	if !speakable(sentence) || t.left == 0 {
 		return
 	}
+	p := dialog.Part{Sentence: sentence}
+	if !t.said && !t.began.IsZero() {
+		p.Token = time.Since(t.began)
+	}
 	t.left--
 	t.said, t.words = true, append(t.words, sentence)
 	t.expect = expected(sentence)
-	t.hand(dialog.Part{Sentence: sentence})
+	t.hand(p)
 }
 
 // hand yields a part. Time that the call takes for it is not the model's.

@@ -34,7 +34,7 @@ func held() *player {
 		leg:      Phone, length: at(20),
 		spans:  []sim.Span{{From: at(1), To: at(4.1)}, {From: at(4.2), To: at(4.4)}, {From: at(6.2), To: at(8)}, {From: at(9.3), To: at(11)}, {From: at(16.5), To: at(19.5)}},
 		acts:   []act{{step: 0, from: at(4), to: at(5.5), onset: at(3)}, {step: 1, from: at(9), to: at(9)}, {step: 2, from: at(12), to: at(16)}},
-		events: []app.Event{{Kind: app.ConsentSettled, Consent: "granted"}, {Kind: app.Spoke, Turn: turn("agent", "This call is recorded.")}, {Kind: app.Spoke, Turn: turn("caller", "Yes, seven.")}, {Kind: app.Answered, Answer: answer("rating", 7.0)}, {Kind: app.Answered, Answer: answer("wish", nil)}, {Kind: app.TurnTimed, Timing: &app.Timing{At: 5.45, Endpoint: .45, STT: .15, LLM: .25, TTS: .12, Gateway: .01, Total: .73}}, {Kind: app.CallEnded}},
+		events: []app.Event{{Kind: app.ConsentSettled, Consent: "granted"}, {Kind: app.Spoke, Turn: turn("agent", "This call is recorded.")}, {Kind: app.Spoke, Turn: turn("caller", "Yes, seven.")}, {Kind: app.Answered, Answer: answer("rating", 7.0)}, {Kind: app.Answered, Answer: answer("wish", nil)}, {Kind: app.TurnTimed, Timing: &app.Timing{At: 5.45, Endpoint: .45, STT: .15, Token: .2, LLM: .25, TTS: .12, Gateway: .01, Total: .73}}, {Kind: app.CallEnded}},
 		row:    callRow{id: "c", outcome: "completed", reason: "goodbye", consent: "granted", recording: "stored"},
 	}
 	p.hear.phrases = []phrase{{sim.Span{From: at(1), To: at(4.4)}, "This call is recorded."}, {sim.Span{From: at(6.2), To: at(8)}, "Thank you. Press one."}, {sim.Span{From: at(9.3), To: at(11)}, "Well done."}, {sim.Span{From: at(16.5), To: at(19.5)}, "Goodbye."}}
@@ -109,7 +109,7 @@ func TestReports(t *testing.T) {
 	if err := good.Write(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"passed  held on phone: 20.0 s, completed/goodbye, consent granted", "endpoint", "450  150  250  120       10    730    700"} {
+	for _, want := range []string{"passed  held on phone: 20.0 s, completed/goodbye, consent granted", "endpoint", "450  150    200  250  120       10    730    700"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
 		}

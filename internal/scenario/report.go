@@ -110,7 +110,7 @@ func (r *Report) Write(w io.Writer) error {
 	fmt.Fprintf(w, "%s\n", r)
 	if len(r.Turns) > 0 {
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-		fmt.Fprint(t, "  step\tcaller\t\tendpoint\tstt\tllm\ttts\tgateway\ttotal\theard\t ms\n")
+		fmt.Fprint(t, "  step\tcaller\t\tendpoint\tstt\ttoken\tllm\ttts\tgateway\ttotal\theard\t ms\n")
 		for _, turn := range r.Turns {
 			what := []rune(turn.What)
 			if len(what) > shown {
@@ -137,16 +137,22 @@ func (r *Report) Write(w io.Writer) error {
 	return err
 }
 
+// tokenColumn is that of the model's first token.
+const tokenColumn = 2
+
 // times are the columns of a turn's table, in milliseconds.
 func (t *Turn) times() []string {
-	columns := make([]string, 7)
+	columns := make([]string, 8)
 	if s := t.Stages; s != nil {
-		for i, v := range []float64{s.Endpoint, s.STT, s.LLM, s.TTS, s.Gateway, s.Total} {
+		for i, v := range []float64{s.Endpoint, s.STT, s.Token, s.LLM, s.TTS, s.Gateway, s.Total} {
 			columns[i] = fmt.Sprintf("%.0f", v*1000)
+		}
+		if s.Token == 0 {
+			columns[tokenColumn] = "" // a script, or words that were guessed in time
 		}
 	}
 	if t.Reply != nil {
-		columns[6] = fmt.Sprintf("%.0f", *t.Reply*1000)
+		columns[len(columns)-1] = fmt.Sprintf("%.0f", *t.Reply*1000)
 	}
 	return columns
 }
