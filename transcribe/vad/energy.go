@@ -30,7 +30,7 @@ type Energy struct {
 
 // NewEnergy returns an *Energy. It is a Factory.
 func NewEnergy(rate int, o Options) (Detector, error) {
-	if _, ok := shapes[rate]; !ok {
+	if !known(rate) {
 		return nil, ErrRate
 	}
 	d := &Energy{trigger: newTrigger(o)}

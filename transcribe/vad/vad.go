@@ -55,3 +55,6 @@ type Detector interface {
 // Factory makes a Detector for frames of rate Hz, 8000 or 16000: it is
 // Model.NewDetector where there are models, else NewEnergy.
 type Factory func(rate int, o Options) (Detector, error)
+
+// known reports whether a detector can be had for a rate.
+func known(rate int) bool { return rate == 8000 || rate == 16000 }

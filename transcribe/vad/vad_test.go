@@ -123,6 +123,46 @@ func TestFindsSpeech(t *testing.T) {
 	})
 }
 
+// TestWideCallsHearAsSoon holds that speech is found as soon on a call of 16 kHz as
+// on the phone, wherever it begins among the windows: also that of a headset of the
+// telephone's band, and speech that begins at once where a microphone is gated.
+func TestWideCallsHearAsSoon(t *testing.T) {
+	m := loaded(t)
+	found := func(clip enginetest.Clip, late int) (after time.Duration) {
+		d := detector(t, m.NewDetector, clip.Rate)
+		pcm := append(make([]int16, clip.Rate/10+late*clip.Rate/1000), clip.PCM...)
+		write(t, d, enginetest.Frames(pcm, clip.Rate, 0), func(f media.Frame, s vad.State) {
+			if s.Speech && after == 0 {
+				after = f.End().Duration()
+			}
+		})
+		return after
+	}
+	var phone, wide time.Duration
+	clips := append(enginetest.LibriVox(t), enginetest.Cards(t)...)
+	for _, clip := range clips {
+		clip.PCM = begun(clip.PCM)
+		narrow := clip.At(t, 8000)
+		for late := 0; late < 32; late += 4 {
+			phone += found(narrow, late)
+			wide += found(narrow.At(t, 16000), late)
+		}
+	}
+	later := (wide - phone) / time.Duration(8*len(clips))
+	t.Logf("speech is found %v later at 16 kHz", later)
+	if later > 16*time.Millisecond {
+		t.Errorf("speech is found %v later at 16 kHz than on the phone", later)
+	}
+}
+
+// begun is a clip from the first 10 ms within 10 dB of its level.
+func begun(pcm []int16) []int16 {
+	for level := media.RMS(pcm); media.RMS(pcm[:160]) <= level-10; {
+		pcm = pcm[160:]
+	}
+	return pcm
+}
+
 func TestFindsNoSpeechInNoise(t *testing.T) {
 	m := loaded(t)
 	for _, rate := range []int{8000, 16000} {
