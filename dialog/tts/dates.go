@@ -16,6 +16,8 @@ const (
 
 // dates are what people say of days and hours. They run in this order.
 var dates = []rule{
+	{regexp.MustCompile(`(\d\s?[aApP])\.?([mM])\.(["']?$|\s+([A-Z](?:[a-z]\w*|\b)))`), endsAfterHour},
+	{regexp.MustCompile(`\b([eE]tc)\.$`), func(m []string) string { return m[1] + ".." }},
 	{regexp.MustCompile(`\b(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?\b`), func(m []string) string { return m[1] + " at " + m[2] }},
 	{regexp.MustCompile(`\b(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])\b`), sayDate},
 	{regexp.MustCompile(`\b(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})\b`), saySlashes},
@@ -30,6 +32,29 @@ var dates = []rule{
 	{regexp.MustCompile(`\b([01]?\d|2[0-3]):([0-5]\d)(?::[0-5]\d)?()\b`), sayTime},
 	{regexp.MustCompile(`\b(\d{4})'?s\b`), func(m []string) string { return plural(year(m[1])) }},
 	{regexp.MustCompile(`'([1-9]0)s\b`), func(m []string) string { return plural(cardinal(m[1])) }},
+}
+
+// afterHour are words with a capital that go on after an hour, besides months and days:
+// those of the zones of time.
+var afterHour = []string{"Eastern", "Central", "Mountain", "Pacific", "Greenwich"}
+
+// endsAfterHour doubles the dot of "p.m." that ends a sentence too: one is the
+// abbreviation's.
+func endsAfterHour(m []string) string {
+	if next := m[4]; slices.Contains(afterHour, next) || isDay(next) {
+		return m[0]
+	}
+	return m[1] + m[2] + ".." + m[3]
+}
+
+// isDay reports whether a word begins as a month or a day of the week does.
+func isDay(word string) bool {
+	for m := time.January; m <= time.December && len(word) > 2; m++ {
+		if strings.HasPrefix(m.String(), word[:3]) || strings.HasPrefix(time.Weekday(m%7).String(), word[:3]) {
+			return true
+		}
+	}
+	return false
 }
 
 // sayDate says an ISO date the American way.

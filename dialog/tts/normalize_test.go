@@ -22,6 +22,13 @@ func TestNormalize(t *testing.T) {
 		"at support.example.org":                      "at support dot example dot org",
 		"It is $5.30, or $1,200, or £0.01!":           "It is five dollars and thirty cents, or one thousand two hundred dollars, or one penny!",
 		"€3.5 million; $1.01; 5 € each; -$2":          "three point five million euros; one dollar and one cent; five euros each; minus two dollars",
+		"We close at 3 p.m.":                          "We close at three P M.",
+		"It is 3 pm.":                                 "It is three P M.",
+		"We close at 3 p.m. Come then, at 4 p.m.!":    "We close at three P M. Come then, at four P M!",
+		"At 3 P.M. I leave.":                          "At three P M. I leave.",
+		"from 9 a.m. Monday to 5 p.m. March 1":        "from nine A M Monday to five P M March first",
+		"at 9 a.m. ET or 5 p.m. Pacific":              "at nine A M ET or five P M Pacific",
+		"Bring pens etc.":                             "Bring pens et cetera.",
 		"at 10:30, 3:00 pm or 9 a.m. daily":           "at ten thirty, three P M or nine A M daily",
 		"at 10:05 and 14:00":                          "at ten oh five and two P M",
 		"on 2026-11-21.":                              "on November twenty-first, twenty twenty-six.",
@@ -96,7 +103,7 @@ func TestWriteOut(t *testing.T) {
 	for text, want := range map[string]string{
 		"José pays **$5** at 10:30 😀":  "José pays five dollars at ten thirty",
 		"Grüße, Ünal & Søren: 50 %":    "Grüße, Ünal and Søren: fifty percent",
-		"東京 at 3 p.m.":                 "東京 at three P M",
+		"東京 at 3 p.m.":                 "東京 at three P M.",
 		"See https://example.com/a-b.": "See example dot com slash a dash b.",
 	} {
 		if got := WriteOut("en-GB")(text); got != want {
