@@ -9,7 +9,7 @@ import (
 )
 
 // recognised takes note of a final: of what came of it, and of who heard it.
-func (c *Call) recognised(e transcribe.Event) {
+func (c *Call) recognised(e transcribe.Event, noise bool) {
 	c.hearer = cmp.Or(e.Engine, c.Engine.Name())
 	result := "words"
 	switch {
@@ -17,6 +17,8 @@ func (c *Call) recognised(e transcribe.Event) {
 		result = "lost"
 	case e.Text == "":
 		result = "empty"
+	case noise:
+		result = "noise"
 	}
 	c.Metrics.recognised.WithLabelValues(c.hearer, result).Inc()
 }
@@ -34,7 +36,7 @@ func (c *Call) deafen() {
 
 // lose takes that a turn was heard by nobody.
 func (c *Call) lose(wanted bool) {
-	c.recognised(transcribe.Event{Lost: true})
+	c.recognised(transcribe.Event{Lost: true}, false)
 	if wanted && c.talking() {
 		c.turnTo(dialog.Words{At: c.clock.Tick(time.Now()), Final: true, Lost: true})
 	}

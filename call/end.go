@@ -122,8 +122,7 @@ func (c *Call) lastWords(at media.Tick) {
 	if c.session == nil || !c.gate.Open(consent.Transcript) {
 		return
 	}
-	c.finals = append(c.finals, true)
-	c.session.Finalize(at)
+	c.endTurn(at, true)
 	timeout := time.NewTimer(lastWordsWithin)
 	defer timeout.Stop()
 	for len(c.finals) > 0 {
@@ -137,8 +136,9 @@ func (c *Call) lastWords(at media.Tick) {
 				continue
 			}
 			wanted := c.answeredFinal()
-			c.recognised(e)
-			if !wanted {
+			noise := c.heard.clarity.noise(e)
+			c.recognised(e, noise)
+			if !wanted || noise {
 				continue
 			}
 			if said, ok := c.gate.Heard(e.From, e.To, e.Text); ok && e.Text != "" {

@@ -31,11 +31,12 @@ type hearing struct {
 	voice   vad.State
 	speech  bool       // the caller speaks, and it is not our echo
 	from    media.Tick // of that speech
-	looks   int        // frames since the last look for an echo
-	ours    time.Time  // when our own voice was last playing
-	doubted bool       // the newest look was in doubt
-	held    bool       // playout is held by the turn machine
-	settled bool       // and what was played before is known
+	clarity clarity
+	looks   int       // frames since the last look for an echo
+	ours    time.Time // when our own voice was last playing
+	doubted bool      // the newest look was in doubt
+	held    bool      // playout is held by the turn machine
+	settled bool      // and what was played before is known
 }
 
 // hear takes a frame of the caller: the clock, the detector, then the gate.
@@ -94,6 +95,7 @@ func (c *Call) listen(at media.Tick) {
 // machine and the session when the caller begins or ends to speak.
 func (c *Call) voice(state vad.State, at media.Tick) {
 	c.heard.voice = state
+	c.heard.clarity.hear(state, c.heard.speech)
 	if !state.Speech {
 		c.heard.looks, c.heard.doubted = 0, false
 	}
@@ -169,16 +171,20 @@ func (c *Call) understand(e transcribe.Event) {
 	now := time.Now()
 	at := c.clock.Tick(now)
 	final := e.Kind == transcribe.Final
+	noise := c.heard.clarity.noise(e)
 	if final {
 		wanted := c.answeredFinal()
 		c.turn.recognised(e.Took)
-		c.recognised(e)
+		c.recognised(e, noise)
 		if !wanted {
 			return
 		}
 	}
 	if c.notice.quiet && !final || c.talking() && c.phrase(e.Text, final, max(0, e.From-onsetMargin), at) && !final {
 		return
+	}
+	if noise {
+		e.Text = "" // neither a turn nor in the transcript
 	}
 	from := e.From
 	if since, ok := c.gate.Since(consent.Converse); ok {
@@ -195,6 +201,13 @@ func (c *Call) understand(e transcribe.Event) {
 		private := !final && spoken.Phrase(c.Language, e.Text) != spoken.NoPhrase
 		c.turnTo(dialog.Words{At: at, Said: said, Final: final, Lost: e.Lost, Confidence: e.Confidence, Hint: hints[e.Hint], Private: private})
 	}
+}
+
+// endTurn ends the open turn of recognition, whose final is wanted or not.
+func (c *Call) endTurn(at media.Tick, wanted bool) {
+	c.heard.clarity.end(len(c.finals) > 0)
+	c.finals = append(c.finals, wanted)
+	c.session.Finalize(at)
 }
 
 // answeredFinal takes a Finalize off the list, and reports whether its final is

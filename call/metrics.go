@@ -105,7 +105,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		detectorErrors: f.NewCounter(prometheus.CounterOpts{Name: "sidetone_vad_errors_total",
 			Help: "Frames that voice activity detection failed on."}),
 		recognised: f.NewCounterVec(prometheus.CounterOpts{Name: "sidetone_stt_results_total",
-			Help: "Turns given to speech recognition, by engine and result: words, empty, or lost with the engine."}, []string{"engine", "result"}),
+			Help: "Turns given to speech recognition, by engine and result: words, empty, noise that words were made of, or lost with the engine."}, []string{"engine", "result"}),
 	}
 	for _, result := range []string{"admitted", "refused"} {
 		m.attempted.WithLabelValues(result)

@@ -165,8 +165,7 @@ func (c *Call) pause(at media.Tick) {
 // flushWords has recognition forget the open turn: nobody will ask for it.
 func (c *Call) flushWords(at media.Tick) {
 	if c.session != nil && c.talking() {
-		c.finals = append(c.finals, false)
-		c.session.Finalize(at)
+		c.endTurn(at, false)
 	}
 }
 

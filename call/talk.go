@@ -221,8 +221,7 @@ func (c *Call) hold(now time.Time) {
 func (c *Call) finalize(at media.Tick, now time.Time) {
 	c.turn.finalized(now)
 	if c.session != nil {
-		c.finals = append(c.finals, true)
-		c.session.Finalize(at)
+		c.endTurn(at, true)
 		return
 	}
 	if c.Engine != nil {

@@ -22,6 +22,10 @@ const (
 	// wordsLate is how much longer speech must last to take the turn while its words
 	// are not known: they come late on a busy machine, and "I see" has ended by then.
 	wordsLate = 400 * media.TickRate / 1000
+
+	// wordsMend is how long after speech a few words are those of its beginning, which
+	// may be heard otherwise when all of it is: "I say" for "I see".
+	wordsMend = 250 * media.TickRate / 1000
 )
 
 // floor is an interruption that has not been decided yet, or not yet settled.
@@ -94,15 +98,15 @@ const (
 	weighty                 // they are for the agent to answer
 )
 
-// trusted is the confidence below which one or two words are likely to be others: of
-// those that people said, one in three was right.
+// trusted is the confidence below which a few words are likely to be others: of those
+// that people said, one in three was right.
 const trusted = 0.7
 
 // weigh weighs words said into the agent's turn, and the confidence in them; 0 is that
 // of an engine that does not tell.
 func (m *Machine) weigh(said string, confidence float64) weight {
 	words := wordsOf(said)
-	few := len(words) <= 2 && m.Expecting() == ExpectWords
+	doubtful := m.few(words) && confidence > 0 && confidence < trusted
 	switch {
 	case len(words) == 0:
 		return unknown
@@ -110,20 +114,28 @@ func (m *Machine) weigh(said string, confidence float64) weight {
 		return listening
 	case m.lexicon.slight(said):
 		return slight
-	case m.listened() && few && confidence > 0 && confidence < trusted && !m.lexicon.interrupts(words):
+	case m.listened() && doubtful && !m.lexicon.interrupts(words):
 		return unsure
 	}
 	return weighty
 }
 
-// weighOpen weighs the words of speech that may go on: they may yet become a sign of
-// listening.
+// weighOpen weighs the words of the open turn. A few of speech that goes on may yet
+// become others, such as a sign of listening.
 func (m *Machine) weighOpen() weight {
-	words := m.weigh(m.ear.partial, m.ear.confidence)
-	if words != listening && m.listened() && m.lexicon.begins(m.ear.partial) {
+	e := &m.ear
+	weight, words := m.weigh(e.partial, e.confidence), wordsOf(e.partial)
+	whole := !e.speaking && (e.known >= e.to || m.now-e.to >= wordsMend)
+	if weight != listening && m.listened() && m.few(words) && !whole && !m.lexicon.interrupts(words) {
 		return unknown
 	}
-	return words
+	return weight
+}
+
+// few reports whether words are so few that they may be others than were said, in no
+// answer to a question for a word.
+func (m *Machine) few(words []string) bool {
+	return len(words) <= 2 && m.Expecting() == ExpectWords
 }
 
 // listened reports whether the agent can be heard, so that the caller may be listening.

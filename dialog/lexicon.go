@@ -144,23 +144,11 @@ func (l lexicon) backChannel(text string) bool {
 	return true
 }
 
-// begins reports whether a text may be a sign of listening whose last phrase is not
-// all there yet, such as "I" of "I see".
-func (l lexicon) begins(text string) bool {
-	words := wordsOf(text)
-	if len(words) == 0 {
-		return false
-	}
-	last := len(words) - 1
-	return l.backChannel(strings.Join(words[:last], " ")) &&
-		slices.ContainsFunc(l.listening, func(phrase string) bool { return strings.HasPrefix(phrase, words[last]+" ") })
-}
-
 // interrupts reports whether one of a few words is one that people interrupt with, or
 // answer, however unsure it is that it was said. A language whose words are not there
 // has all of them.
 func (l lexicon) interrupts(words []string) bool {
 	return len(l.protesting) == 0 || slices.ContainsFunc(words, func(w string) bool {
-		return numeral(w) || slices.Contains(l.protesting, w) || slices.Contains(l.answers, w) || slices.Contains(l.digits, w) || slices.Contains(l.numbers, w)
+		return !slices.Contains(l.listening, w) && (numeral(w) || slices.Contains(l.protesting, w) || slices.Contains(l.answers, w) || slices.Contains(l.digits, w) || slices.Contains(l.numbers, w))
 	})
 }

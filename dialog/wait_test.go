@@ -150,7 +150,7 @@ func TestWait(t *testing.T) {
 		{"the caller goes on over it", asked + `
 			4700 played 2 300/1000
 			4800 speech
-			4900 partial And thanks
+			4900 partial And thanks again
 			4940 settled
 			5000 quiet
 			5600 final And thanks.

@@ -70,6 +70,7 @@ type Event struct {
 	From, To   media.Tick
 	Text       string
 	Confidence float64       // 0 to 1; 0 when the engine gives none
+	Wordless   float64       // probability, 0 to 1, that there were no words at all; 0 when the engine gives none
 	Words      []Word        // nil when the engine gives none
 	Took       time.Duration // from Finalize to this final
 	Hint       Hint          // of a partial

@@ -82,6 +82,9 @@ func (d *Driver) Final() transcribe.Event {
 		if e.From < d.began || e.To < e.From || e.To > d.At {
 			d.t.Errorf("event spans %d to %d, want within %d to %d", e.From, e.To, d.began, d.At)
 		}
+		if e.Wordless < 0 || e.Wordless > 1 {
+			d.t.Errorf("the probability %v of no words is not between 0 and 1", e.Wordless)
+		}
 		if e.Confidence < 0 || e.Confidence > 1 {
 			d.t.Errorf("confidence %v is not between 0 and 1", e.Confidence)
 		}

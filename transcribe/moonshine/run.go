@@ -194,7 +194,7 @@ func (s *session) recognise(ctx context.Context, w *workspace, j job, kind strin
 	s.engine.options.Metrics.decode.WithLabelValues(kind).Observe(time.Since(began).Seconds())
 	p := j.piece
 	p.text = s.engine.model.text(s.engine.model.unloop(d))
-	p.tokens, p.sure = len(d.tokens), d.confidence
+	p.tokens, p.sure, p.wordless = len(d.tokens), d.confidence, d.wordless
 	return p, nil
 }
 
@@ -252,8 +252,9 @@ func sum(pieces []piece) transcribe.Event {
 			continue
 		}
 		if len(texts) == 0 {
-			e.From = p.from
+			e.From, e.Wordless = p.from, p.wordless
 		}
+		e.Wordless = min(e.Wordless, p.wordless)
 		e.To = p.to
 		texts = append(texts, p.text)
 		tokens += p.tokens

@@ -26,6 +26,7 @@ type piece struct {
 	text     string
 	tokens   int // weight of the confidence
 	sure     float64
+	wordless float64 // probability that there are no words
 }
 
 // The lengths, on the media clock.

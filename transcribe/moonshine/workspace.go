@@ -61,6 +61,7 @@ type decoded struct {
 	tokens     []int64
 	confidence float64 // mean probability of the tokens and of the end
 	exact      float64 // probability of these words and no others, whatever the punctuation
+	wordless   float64 // probability that there are none
 	cut        bool    // the limit of tokens was reached before an end
 }
 
@@ -96,6 +97,9 @@ func (w *workspace) run(ctx context.Context, audio []float32, spoken bool, limit
 		}
 		var p, none float64
 		token, p, none = likeliest(w.logits, w.wordless)
+		if step == 0 {
+			d.wordless = p * math.Exp(float64(w.logits[endToken]-w.logits[token]))
+		}
 		if step == 0 && spoken && token == endToken && p < sureOfNothing {
 			w.logits[endToken] = float32(math.Inf(-1))
 			token, p, none = likeliest(w.logits, w.wordless)
