@@ -133,8 +133,11 @@ func (c *Call) ended(at media.Tick) {
 	if c.session != nil {
 		c.session.Speech(to, false)
 	}
-	c.turnTo(dialog.SpeechEnded{At: at, To: to})
+	c.turnTo(dialog.SpeechEnded{At: at, To: to, Cadence: cadences[c.heard.voice.Cadence]})
 }
+
+// cadences are how voices end, for the turn machine.
+var cadences = map[vad.Cadence]dialog.Cadence{vad.Held: dialog.Held, vad.Faded: dialog.Faded}
 
 // ownVoice reports whether detected speech is our own voice coming back. It
 // looks again now and then while that speech lasts, since a caller may start

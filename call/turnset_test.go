@@ -30,6 +30,8 @@ import (
 //	,  between the groups of a number or the items of a list: 0.2 to 0.8 s
 //	;  between two sentences: 0.2 to 0.6 s
 //
+// Before a hesitation that cuts a recording the voice is as in fluent speech, which
+// vad.Cadence can tell from an end; people who hesitate may let it fade.
 // Those that the recordings have themselves are left as they are. The lengths are
 // drawn once and for all. Of each four turns the first two, which are alike, are for
 // making the rules with, and the figures are those of the other two.

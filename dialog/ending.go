@@ -33,6 +33,16 @@ const (
 	Ended       // it has ended
 )
 
+// Cadence is how the caller's voice ended before a pause.
+type Cadence uint8
+
+// The cadences.
+const (
+	NoCadence Cadence = iota // nothing can be told from it
+	Held                     // as in the middle of a sentence: loud, and not low
+	Faded                    // it grew faint
+)
+
 // How sure the built-in Ending is. Between sure and unlikely the silence that
 // ends a turn grows from its shortest to its longest.
 const (
@@ -227,8 +237,9 @@ func (m *Machine) patience() media.Tick {
 	return shortest + media.Tick(share*float64(longest-shortest))
 }
 
-// over is the probability that the caller's turn is over, by its words and what
-// the engine makes of it.
+// over is the probability that the caller's turn is over, by its words, what the
+// engine makes of it, and the voice. Where the voice fades, a comma is no sign that
+// it does not fall.
 func (m *Machine) over() float64 {
 	e := &m.ear
 	switch e.hint {
@@ -236,6 +247,12 @@ func (m *Machine) over() float64 {
 		return 0
 	case MayEnd, Ended:
 		return max(sure, e.over)
+	}
+	switch {
+	case e.cadence == Held && e.over < 1: // a whole answer needs no voice
+		return min(e.over, seldom)
+	case e.cadence == Faded && e.over >= likely:
+		return max(e.over, sure)
 	}
 	return e.over
 }

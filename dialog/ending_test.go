@@ -48,7 +48,8 @@ func TestOver(t *testing.T) {
 	}
 }
 
-// TestPatience looks after which silence a turn ends whose speech ends at 2 s.
+// TestPatience looks after which silence a turn ends whose speech ends at 2 s, with
+// the cadence that a line of its own names.
 func TestPatience(t *testing.T) {
 	tests := []struct {
 		name, expect, script string
@@ -71,6 +72,16 @@ func TestPatience(t *testing.T) {
 		{"that it has ended", "", "2100 ended I want a", 300},
 		{"that it has ended, in the middle of digits", "digits", "2100 ended four one five", 550},
 		{"a hint counts until more is said", "", "1800 mayend I want a\n1850 quiet\n1900 speech\n2000 partial I want a", 2000},
+		{"a voice that stops as in the middle", "", "1990 partial I want a table.\nheld", 1689},
+		{"and the engine says that it may end", "", "1990 partial I want a table.\nheld\n2100 mayend I want a table.", 550},
+		{"and the answer is whole", "key", "1990 partial No.\nheld", 300},
+		{"and the words go on", "", "1990 partial I want a\nheld", 2000},
+		{"and there are no words", "", "held", 550},
+		{"a comma", "", "1990 partial There is somebody at the door,", 653},
+		{"and a voice that fades", "", "1990 partial There is somebody at the door,\nfaded", 550},
+		{"a voice that fades after words that go on", "", "1990 partial I want a\nfaded", 2000},
+		{"or may go on", "", "1990 partial Monday, Tuesday,\nfaded", 1275},
+		{"the cadence of speech before does not count", "", "1500 partial I want a table.\n1550 quiet held\n1700 speech\n1990 partial I want a table for two.", 550},
 		{"what was said before counts", "", "1200 partial I want a table.\n1250 quiet\n1820 final I want a table.\n1850 speech\n1990 partial and", 2000},
 	}
 	for _, test := range tests {
@@ -80,15 +91,18 @@ func TestPatience(t *testing.T) {
 			if expect != "" {
 				expect = "0 expect " + expect
 			}
-			before, after := "", ""
+			before, after, voice := "", "", ""
 			for _, line := range strings.Split(test.script, "\n") {
-				if line < "2000" {
+				switch {
+				case line == "held" || line == "faded":
+					voice = line
+				case line < "2000":
 					before += line + "\n"
-				} else {
+				default:
 					after += line + "\n"
 				}
 			}
-			r.run("0 open\n0 part Yes?\n" + expect + "\n0 done\n500 played 1 500/500!\n1100 speech\n" + before + "2000 quiet\n" + after)
+			r.run("0 open\n0 part Yes?\n" + expect + "\n0 done\n500 played 1 500/500!\n1100 speech\n" + before + "2000 quiet " + voice + "\n" + after)
 			began := len(r.trace)
 			for r.m.ear.open {
 				r.run(fmt.Sprintf("%d pass", r.now+5))

@@ -15,7 +15,10 @@ type (
 	// SpeechStarted: the caller has spoken since From (96 ms or more before At).
 	SpeechStarted struct{ At, From media.Tick }
 	// SpeechEnded: the caller has been silent since To.
-	SpeechEnded struct{ At, To media.Tick }
+	SpeechEnded struct {
+		At, To  media.Tick
+		Cadence Cadence
+	}
 	// Words: what speech recognition makes of the open turn so far (not Final), or
 	// of the turn that Finalize ended. Lost: nobody was there to hear it.
 	Words struct {

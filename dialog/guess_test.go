@@ -50,6 +50,12 @@ func TestGuess(t *testing.T) {
 			2620 say 2.3 Or tomorrow?
 			3400 agent 2 [2600-3400] At what time? Or tomorrow?
 		`},
+		"not while the voice stops as in the middle": {`
+			1000 speech
+			1900 partial I want a table.
+			2000 quiet held
+			2400 pass
+		`, ``},
 		"other words in the final": {spoken + `
 			2300 part At what time?
 			2600 final I want a cable

@@ -32,7 +32,7 @@ import (
 //	900 unsaid 1             clip 1 could not be made
 //	900 cut 1 TEXT           no more than that of it
 //	950 speech               the caller has spoken for 100 ms
-//	990 quiet                the caller fell silent
+//	990 quiet [held|faded]   the caller fell silent, with that cadence
 //	995 partial TEXT | final [TEXT]
 //	995 private TEXT         a partial that may be for the gateway alone
 //	995 lost                 the final of a turn that nobody heard
@@ -143,7 +143,7 @@ func (r *rig) event(name, rest string) Event {
 	case "speech":
 		return SpeechStarted{At: at, From: at - ms(100)}
 	case "quiet":
-		return SpeechEnded{At: at, To: at}
+		return SpeechEnded{At: at, To: at, Cadence: map[string]Cadence{"held": Held, "faded": Faded}[rest]}
 	case "partial", "final":
 		return Words{At: at, Said: r.mint(rest), Final: name == "final", Confidence: confidence}
 	case "cut":

@@ -13,6 +13,7 @@ type ear struct {
 	speaking bool
 	began    media.Tick // when the call saw the newest speech begin
 	from, to media.Tick // of the newest speech
+	cadence  Cadence    // how it ended
 	excused  bool       // it only shows that the caller listens: the agent speaks on
 
 	open       bool       // there was speech since the last Finalize
@@ -47,7 +48,7 @@ func (m *Machine) speechStarted(e SpeechStarted) {
 
 func (m *Machine) speechEnded(e SpeechEnded) {
 	m.ear.hear(e.To)
-	m.ear.speaking, m.ear.excused, m.ear.to = false, false, e.To
+	m.ear.speaking, m.ear.excused, m.ear.to, m.ear.cadence = false, false, e.To, e.Cadence
 }
 
 // hear opens the caller's turn. Speech may have begun before the conversation

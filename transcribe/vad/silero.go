@@ -49,6 +49,7 @@ const stateSize = 2 * 128
 type Silero struct {
 	line
 	trigger trigger
+	voice   voice
 	filled  int        // samples in the open window
 	quiet   media.Tick // silence since the network was last asked
 
@@ -201,8 +202,8 @@ func (d *Silero) advance(n int) error {
 	}
 	d.filled = 0
 	const span = window * sampleTicks
-	p := float32(0)
-	if d.still() {
+	p, square := float32(0), d.square()
+	if square < stillness {
 		if d.quiet += span; d.quiet >= longSilence {
 			clear(d.memory.Data)
 		}
@@ -213,9 +214,29 @@ func (d *Silero) advance(n int) error {
 		copy(d.memory.Data, d.nextMemory.Data)
 		p, d.quiet = d.probability.Data[0], 0
 	}
+	d.voice.pitch.write(d.input.Data[context:])
 	copy(d.input.Data[:context], d.input.Data[window:])
-	d.trigger.window(d.end-span, d.end, p)
+	d.follow(d.end-span, p, decibels(square))
 	return nil
+}
+
+// follow takes what the network makes of the window that begins at from, and how
+// loud that is.
+func (d *Silero) follow(from media.Tick, p float32, level float64) {
+	t, spoke := &d.trigger, d.trigger.state.Speech
+	t.window(from, d.end, p)
+	switch {
+	case spoke && !t.state.Speech:
+		t.state.Cadence = d.voice.cadence()
+	case p >= t.down && (t.state.Speech || t.rising):
+		if t.onset == from {
+			d.voice.begin()
+			t.state.Cadence = NoCadence
+		}
+		d.voice.speak(level)
+	case !spoke:
+		d.voice.rest(level)
+	}
 }
 
 // stillness is the mean square below which a window is no speech whatever the
@@ -224,13 +245,13 @@ func (d *Silero) advance(n int) error {
 // network is most of what a call costs.
 const stillness = 2.5e-6
 
-// still reports whether the open window is silent.
-func (d *Silero) still() bool {
+// square returns the mean square of the open window.
+func (d *Silero) square() float32 {
 	sum := float32(0)
 	for _, s := range d.input.Data[context:] {
 		sum += s * s
 	}
-	return sum < stillness*window
+	return sum / window
 }
 
 // Close implements Detector.

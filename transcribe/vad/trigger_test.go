@@ -20,18 +20,18 @@ func TestTrigger(t *testing.T) {
 	}{
 		{"nothing", Options{}, []float32{no, no, no}, State{Probability: no}},
 		{"too short", Options{}, []float32{no, yes, yes}, State{Probability: yes}},
-		{"long enough", Options{}, []float32{no, yes, yes, yes}, State{true, ms(32), ms(128), yes}},
+		{"long enough", Options{}, []float32{no, yes, yes, yes}, State{Speech: true, From: ms(32), To: ms(128), Probability: yes}},
 		{"interrupted", Options{}, []float32{yes, yes, no, yes, yes}, State{Probability: yes}},
-		{"sags on the way up", Options{}, []float32{yes, maybe, maybe}, State{true, 0, ms(96), maybe}},
+		{"sags on the way up", Options{}, []float32{yes, maybe, maybe}, State{Speech: true, To: ms(96), Probability: maybe}},
 		{"never sure", Options{}, []float32{maybe, maybe, maybe, maybe}, State{Probability: maybe}},
-		{"short pause", Options{}, []float32{yes, yes, yes, no, no}, State{true, 0, ms(96), no}},
-		{"ends", Options{}, []float32{yes, yes, yes, no, no, no}, State{false, 0, ms(96), no}},
-		{"weak but on", Options{}, []float32{yes, yes, yes, no, no, maybe, no}, State{true, 0, ms(192), no}},
-		{"again", Options{}, []float32{yes, yes, yes, no, no, no, yes, yes, yes}, State{true, ms(192), ms(288), yes}},
-		{"quick", Options{MinSpeech: 32 * time.Millisecond}, []float32{no, yes}, State{true, ms(32), ms(64), yes}},
-		{"patient", Options{MinSilence: 200 * time.Millisecond}, []float32{yes, yes, yes, no, no, no, no, no, no}, State{true, 0, ms(96), no}},
+		{"short pause", Options{}, []float32{yes, yes, yes, no, no}, State{Speech: true, To: ms(96), Probability: no}},
+		{"ends", Options{}, []float32{yes, yes, yes, no, no, no}, State{To: ms(96), Probability: no}},
+		{"weak but on", Options{}, []float32{yes, yes, yes, no, no, maybe, no}, State{Speech: true, To: ms(192), Probability: no}},
+		{"again", Options{}, []float32{yes, yes, yes, no, no, no, yes, yes, yes}, State{Speech: true, From: ms(192), To: ms(288), Probability: yes}},
+		{"quick", Options{MinSpeech: 32 * time.Millisecond}, []float32{no, yes}, State{Speech: true, From: ms(32), To: ms(64), Probability: yes}},
+		{"patient", Options{MinSilence: 200 * time.Millisecond}, []float32{yes, yes, yes, no, no, no, no, no, no}, State{Speech: true, To: ms(96), Probability: no}},
 		{"strict", Options{Up: 0.95}, []float32{yes, yes, yes, yes}, State{Probability: yes}},
-		{"lax", Options{Down: 0.05}, []float32{yes, yes, yes, no, no, no}, State{true, 0, ms(192), no}},
+		{"lax", Options{Down: 0.05}, []float32{yes, yes, yes, no, no, no}, State{Speech: true, To: ms(192), Probability: no}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tr := newTrigger(c.options)

@@ -39,6 +39,7 @@ type State struct {
 	From        media.Tick // where the current or latest speech truly began
 	To          media.Tick // where the last window of speech ended
 	Probability float32    // of speech in the newest window
+	Cadence     Cadence    // how the latest speech ended, once it has; NoCadence where Energy listens
 }
 
 // Detector follows one call. Both implementations pass the same tests.

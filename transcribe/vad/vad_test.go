@@ -328,3 +328,31 @@ func BenchmarkWrite(b *testing.B) {
 		}
 	}
 }
+
+// TestCadenceOfPeople has people end their sentences, and cuts them off anywhere in
+// the middle: no end sounds like a middle, and a fifth of the middles do.
+func TestCadenceOfPeople(t *testing.T) {
+	m := loaded(t)
+	for _, rate := range []int{8000, 16000} {
+		var ends, middles [3]int
+		for _, clip := range append(enginetest.LibriVox(t), enginetest.GoForward(t)) {
+			clip = clip.At(t, rate)
+			ends[cadence(t, m, within(clip), rate)]++
+			whole := clip.PCM
+			for at := rate; at+rate/2 < len(whole); at += rate / 2 {
+				clip.PCM = whole[:at]
+				middles[cadence(t, m, within(clip), rate)]++
+			}
+		}
+		t.Logf("%d Hz: ends %v, middles %v", rate, ends, middles)
+		if ends[vad.Held] > 0 || ends[vad.Faded] < 5 || middles[vad.Held] < (middles[vad.NoCadence]+middles[vad.Faded])/4 {
+			t.Errorf("%d Hz: not known, held, faded: ends %v, middles %v", rate, ends, middles)
+		}
+	}
+}
+
+// cadence returns how the last speech of a clip ends.
+func cadence(t *testing.T, m *vad.Model, pcm []int16, rate int) vad.Cadence {
+	t.Helper()
+	return last(t, detector(t, m.NewDetector, rate), enginetest.Frames(pcm, rate, 0)).Cadence
+}
