@@ -238,8 +238,8 @@ func (m *Machine) patience() media.Tick {
 }
 
 // over is the probability that the caller's turn is over, by its words, what the
-// engine makes of it, and the voice. Where the voice fades, a comma is no sign that
-// it does not fall.
+// engine makes of it, and the voice. At the end of a question it rises as it does in
+// the middle of a sentence; where it fades, a comma is no sign that it does not fall.
 func (m *Machine) over() float64 {
 	e := &m.ear
 	switch e.hint {
@@ -249,13 +249,16 @@ func (m *Machine) over() float64 {
 		return max(sure, e.over)
 	}
 	switch {
-	case e.cadence == Held && e.over < 1: // a whole answer needs no voice
+	case e.cadence == Held && e.over < 1 && !question(e.partial): // a whole answer needs no voice
 		return min(e.over, seldom)
 	case e.cadence == Faded && e.over >= likely:
 		return max(e.over, sure)
 	}
 	return e.over
 }
+
+// question reports whether recognition wrote that the caller asks something.
+func question(said string) bool { return strings.HasSuffix(strings.TrimSpace(said), "?") }
 
 // soFar returns all words of the caller's turn, with those that were answered
 // by nobody because the caller went on.
