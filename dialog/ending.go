@@ -249,7 +249,7 @@ func (m *Machine) over() float64 {
 		return max(sure, e.over)
 	}
 	switch {
-	case e.cadence == Held && e.over < 1 && !question(e.partial): // a whole answer needs no voice
+	case e.cadence == Held && m.Expecting() != ExpectKey && !question(e.partial): // a question for a word has its answer
 		return min(e.over, seldom)
 	case e.cadence == Faded && e.over >= likely:
 		return max(e.over, sure)

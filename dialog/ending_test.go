@@ -75,6 +75,7 @@ func TestPatience(t *testing.T) {
 		{"a voice that stops as in the middle", "", "1990 partial I want a table.\nheld", 1689},
 		{"and the engine says that it may end", "", "1990 partial I want a table.\nheld\n2100 mayend I want a table.", 550},
 		{"and the answer is whole", "key", "1990 partial No.\nheld", 300},
+		{"and a word was asked for", "key", "1990 partial Yes, I have.\nheld", 550},
 		{"and it is a question", "", "1990 partial Is there a table?\nheld", 550},
 		{"and the words go on", "", "1990 partial I want a\nheld", 2000},
 		{"and there are no words", "", "held", 550},
