@@ -532,3 +532,32 @@ func TestStuckEnginesDoNotOutliveTheCall(t *testing.T) {
 		})
 	}
 }
+
+// TestLongAnnouncement holds that all of an announcement is recorded that is longer than
+// the queue of a recorder, to which it goes at once when the grant is on disk.
+func TestLongAnnouncement(t *testing.T) {
+	const length = 90 * time.Second
+	bubble(t, func(t *testing.T) {
+		message := notice()
+		message.Parts[1].Audio.PCM = media.Tone(8000, 900, length, -12)
+		g := newGateway(t, options{mode: consent.NoticeMode, message: message, speaker: tones{}, replier: &replies{each: []string{"440Hz"}}})
+		c := g.dial()
+		until(t, c, length+5*time.Second)
+		c.Hangup()
+		g.end(c)
+		rec := g.recording()
+		if !rec.manifest.Complete {
+			t.Errorf("the manifest is incomplete: %v", rec.manifest.Incomplete)
+		}
+		from := onset(rec.right, 900)
+		if from < 0 {
+			t.Fatal("the announcement is not recorded")
+		}
+		for at := from + 20*time.Millisecond; at < from+length-40*time.Millisecond; at += 20 * time.Millisecond {
+			i := int(at.Seconds() * 8000)
+			if media.ToneLevel(rec.right[i:i+160], 8000, 900) < -16 {
+				t.Fatalf("the announcement is missing at %v", at)
+			}
+		}
+	})
+}

@@ -14,6 +14,7 @@ const toneClips = media.ClipID(1 << 31)
 // source is whose voice a clip of the playout is.
 type source struct {
 	clip media.ClipID  // the agent's own number; 0 for what the gateway says
+	turn dialog.TurnID // the agent's
 	part *consent.Part // what the gateway says
 	n    int           // by the number of its Play
 	from media.Tick    // when its playing began
@@ -98,24 +99,40 @@ func (c *Call) playedNotice(s media.Span, of source, at media.Tick) {
 // keepLeadIn puts the announcement into the recording and the transcript, at
 // the ticks at which it was played.
 func (c *Call) keepLeadIn() {
-	for _, l := range c.notice.leadIn {
-		c.keepNotice(l)
+	if c.recorder != nil {
+		var all []consent.RecordAudio
+		for _, l := range c.notice.leadIn {
+			c.eachOfNotice(l, func(a consent.RecordAudio) { all = append(all, a) })
+		}
+		c.recorder.WriteAll(recorder.Agent, all)
+		for _, l := range c.notice.leadIn {
+			c.noteNotice(l)
+		}
 	}
 	c.notice.leadIn = nil
 }
 
-// keepNotice puts a stretch of the announcement into the recording, and a part
-// that was played to its end into the transcript.
+// keepNotice puts a stretch of the announcement into the recording and the transcript.
 func (c *Call) keepNotice(l lead) {
-	s := l.span
-	if c.recorder == nil {
-		return
+	if c.recorder != nil {
+		c.eachOfNotice(l, func(a consent.RecordAudio) { c.recorder.Write(recorder.Agent, a) })
+		c.noteNotice(l)
 	}
-	c.eachFrame(s, func(f media.Frame) {
+}
+
+// eachOfNotice hands out the frames of a stretch of the announcement that may be kept.
+func (c *Call) eachOfNotice(l lead, do func(consent.RecordAudio)) {
+	c.eachFrame(l.span, func(f media.Frame) {
 		if a, ok := c.gate.LeadIn(f); ok {
-			c.recorder.Write(recorder.Agent, a)
+			do(a)
 		}
 	})
+}
+
+// noteNotice puts a part of the announcement into the transcript that was played to its
+// end.
+func (c *Call) noteNotice(l lead) {
+	s := l.span
 	if !s.Done {
 		return
 	}

@@ -1,6 +1,9 @@
 package recorder
 
-import "sidetone/media"
+import (
+	"sidetone/consent"
+	"sidetone/media"
+)
 
 // flush takes over what is queued and writes it to the spool.
 func (r *Recorder) flush() {
@@ -8,7 +11,10 @@ func (r *Recorder) flush() {
 	for more := true; more; {
 		select {
 		case q := <-r.queue:
-			r.add(q)
+			r.add(q.track, q.audio)
+			for _, a := range q.rest {
+				r.add(q.track, a)
+			}
 		default:
 			more = false
 		}
@@ -36,9 +42,9 @@ func (r *Recorder) flush() {
 }
 
 // add appends a frame to the record that it continues, or begins the next.
-func (r *Recorder) add(q queuedFrame) {
+func (r *Recorder) add(track Track, a consent.RecordAudio) {
 	t := r.take
-	f := q.audio.Frame()
+	f := a.Frame()
 	pos, pcm := t.position(f.At), f.PCM
 	if pos < 0 {
 		pcm = pcm[min(-pos, int64(len(pcm))):]
@@ -48,16 +54,16 @@ func (r *Recorder) add(q queuedFrame) {
 	case len(pcm) == 0:
 		return
 	case end > t.samples(longest):
-		r.gap(GapBeyond, q.track, f.At, f.End(), 1)
+		r.gap(GapBeyond, track, f.At, f.End(), 1)
 		return
 	case t.seq(pos) < r.next:
-		r.gap(GapLate, q.track, f.At, f.End(), 1)
+		r.gap(GapLate, track, f.At, f.End(), 1)
 		return
 	}
-	p := &r.pending[q.track]
+	p := &r.pending[track]
 	held := int64(len(p.data)) / t.width()
 	if held > 0 && (p.pos+held != pos || held+int64(len(pcm)) > t.samples(recordLength)) {
-		r.emit(q.track)
+		r.emit(track)
 	}
 	if len(p.data) == 0 {
 		p.pos = pos

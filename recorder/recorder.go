@@ -77,6 +77,7 @@ const (
 type queuedFrame struct {
 	track Track
 	audio consent.RecordAudio
+	rest  []consent.RecordAudio // of WriteAll
 }
 
 type queuedWords struct {
@@ -117,15 +118,29 @@ func newRecorder(t *take) *Recorder {
 // what lies where audio is already replaces it. When 10 s are queued it is lost,
 // counted, and the manifest will say so.
 func (r *Recorder) Write(track Track, a consent.RecordAudio) {
-	if len(a.Frame().PCM) == 0 || track >= tracks || r.state.Load() != recording {
+	r.put(queuedFrame{track: track, audio: a}, a.Frame().End())
+}
+
+// WriteAll hands over frames of a track, in order, that are there at once, such as an
+// announcement that was played before the recording could begin: they take as much of
+// the queue as one.
+func (r *Recorder) WriteAll(track Track, all []consent.RecordAudio) {
+	if len(all) > 0 {
+		r.put(queuedFrame{track, all[0], all[1:]}, all[len(all)-1].Frame().End())
+	}
+}
+
+// put queues frames that end at a tick.
+func (r *Recorder) put(q queuedFrame, end media.Tick) {
+	if len(q.audio.Frame().PCM) == 0 || q.track >= tracks || r.state.Load() != recording {
 		return
 	}
-	r.newest = max(r.newest, a.Frame().End())
+	r.newest = max(r.newest, end)
 	select {
-	case r.queue <- queuedFrame{track, a}:
+	case r.queue <- q:
 	default:
-		r.lost[track].end.Store(int64(a.Frame().End()))
-		r.lost[track].frames.Add(1)
+		r.lost[q.track].end.Store(int64(end))
+		r.lost[q.track].frames.Add(1 + int64(len(q.rest)))
 	}
 	if len(r.queue) >= flushAt {
 		r.rouse()
