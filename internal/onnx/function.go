@@ -16,16 +16,17 @@ type Function struct {
 	file    string
 	inputs  int
 	session *ort.DynamicAdvancedSession
+	letGo   func() error
 }
 
 // OpenFunction is Open for a network that is called with the named inputs, in
 // their order, and whose named output is wanted.
 func OpenFunction(dir, file, output string, inputs ...string) (*Function, error) {
-	session, err := open(dir, file, inputs, []string{output})
+	session, letGo, err := hold(dir, file, inputs, []string{output})
 	if err != nil {
 		return nil, err
 	}
-	return &Function{file, len(inputs), session}, nil
+	return &Function{file, len(inputs), session, letGo}, nil
 }
 
 // Call computes the output on the calling thread, and returns its elements. It
@@ -80,10 +81,6 @@ func (f *Function) run(ctx context.Context, in, out []ort.Value) (err error) {
 	return nil
 }
 
-// Close frees the network. All calls must have returned.
-func (f *Function) Close() error {
-	if err := f.session.Destroy(); err != nil {
-		return fmt.Errorf("onnx: closing %s: %w", f.file, err)
-	}
-	return nil
-}
+// Close frees the network, if no other Function holds it. All calls must have
+// returned. It is idempotent.
+func (f *Function) Close() error { return f.letGo() }

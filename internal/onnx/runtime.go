@@ -39,41 +39,32 @@ func load(dir string) error {
 }
 
 // Session is a network in memory. Its Bindings may run at the same time, and
-// all share its weights.
+// all share its weights, with all other Sessions of the same file.
 type Session struct {
 	file    string
 	session *ort.DynamicAdvancedSession
+	letGo   func() error
 }
 
 // Open loads a network, one of the names of package models, from the models
 // folder dir, and the runtime library before the first one. The error wraps
 // models.ErrMissing or models.ErrTampered when a file is not as it must be.
 func Open(dir, file string) (*Session, error) {
-	session, err := open(dir, file, nil, nil)
+	session, letGo, err := hold(dir, file, nil, nil)
 	if err != nil {
 		return nil, err
 	}
-	return &Session{file: file, session: session}, nil
+	return &Session{file, session, letGo}, nil
 }
 
-func open(dir, file string, inputs, outputs []string) (*ort.DynamicAdvancedSession, error) {
-	if err := load(dir); err != nil {
-		return nil, err
-	}
-	network, err := models.Read(dir, file)
-	if err != nil {
-		return nil, err
-	}
+// open makes a session of the content of a file.
+func open(network []byte, inputs, outputs []string) (*ort.DynamicAdvancedSession, error) {
 	options, err := singleThreaded()
 	if err != nil {
-		return nil, fmt.Errorf("onnx: opening %s: %w", file, err)
+		return nil, err
 	}
 	defer options.Destroy()
-	session, err := ort.NewDynamicAdvancedSessionWithONNXData(network, inputs, outputs, options)
-	if err != nil {
-		return nil, fmt.Errorf("onnx: opening %s: %w", file, err)
-	}
-	return session, nil
+	return ort.NewDynamicAdvancedSessionWithONNXData(network, inputs, outputs, options)
 }
 
 // singleThreaded are the options of every session. One thread: calls and not
@@ -102,10 +93,6 @@ func singleThreaded() (*ort.SessionOptions, error) {
 	return options, nil
 }
 
-// Close frees the network. All its Bindings must have been closed.
-func (s *Session) Close() error {
-	if err := s.session.Destroy(); err != nil {
-		return fmt.Errorf("onnx: closing %s: %w", s.file, err)
-	}
-	return nil
-}
+// Close frees the network, if no other Session holds it. All Bindings of this one
+// must have been closed. It is idempotent.
+func (s *Session) Close() error { return s.letGo() }
