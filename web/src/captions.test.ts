@@ -25,6 +25,14 @@ test('the words that were played are told from those that were not', () => {
   assert.deepEqual(shown(write(t, saying(1, 1, 'Hello you there.', 3, true))), ['agent: Hello you there.|How are you?']);
 });
 
+test('a filler that came before a sentence stands before it', () => {
+  const t = after(saying(1, 1, 'It is Friday.'), saying(1, 2, 'Bye.'), saying(1, 3, 'One moment.', 2, true));
+  assert.deepEqual(shown(t), ['agent: One moment.|It is Friday. Bye.']);
+  const on = write(t, saying(1, 1, 'It is Friday.', 2));
+  assert.deepEqual(shown(on), ['agent: One moment. It is|Friday. Bye.']);
+  assert.deepEqual(shown(write(on, saying(1, 1, 'It is Friday.', 3, true))), ['agent: One moment. It is Friday.|Bye.']);
+});
+
 test('a turn as it was played replaces its sentences, for good', () => {
   const t = after(saying(1, 1, 'Hello you there.', 2), said(1, 'Hello you', true));
   assert.deepEqual(shown(t), ['agent: Hello you|']);

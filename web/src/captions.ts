@@ -58,13 +58,22 @@ function writeSaying(transcript: Transcript, m: Saying): Transcript {
   const { clip, text, played, done } = m;
   const sentence = { clip, text, played, done };
   const sentences = line?.sentences ?? [];
-  const known = sentences.some((s) => s.clip === clip);
+  const old = sentences.find((s) => s.clip === clip);
+  const stays = old && hasBegun(old) === hasBegun(sentence);
   return put(transcript, isIt, {
     who: 'agent',
     turn: m.turn,
-    sentences: known ? sentences.map((s) => (s.clip === clip ? sentence : s)) : [...sentences, sentence],
+    sentences: stays ? sentences.map((s) => (s === old ? sentence : s)) : place(sentences.filter((s) => s !== old), sentence),
     said: undefined,
   });
+}
+
+const hasBegun = (s: Sentence) => s.played > 0 || s.done;
+
+/** Adds a sentence: one that has begun after those that have, since a filler may have come before it. */
+function place(sentences: Sentence[], s: Sentence): Sentence[] {
+  const at = hasBegun(s) ? sentences.filter(hasBegun).length : sentences.length;
+  return [...sentences.slice(0, at), s, ...sentences.slice(at)];
 }
 
 /** Sentences of the gateway's own have turn 0, and no time; each is a line. */
