@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"sidetone/web/webtest"
 )
 
 // get asks a handler for something, with headers as name, value, name, value.
@@ -26,6 +28,9 @@ func get(h http.Handler, method, path string, headers ...string) *httptest.Respo
 	h.ServeHTTP(w, r)
 	return w
 }
+
+// One browser is enough for all tests of this package.
+func TestMain(m *testing.M) { os.Exit(webtest.Main(m)) }
 
 func TestFilesAreServed(t *testing.T) {
 	h := Handler(true)

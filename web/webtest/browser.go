@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// Browser is a running Chromium. It ends with the test that started it.
+// Browser is a running Chromium. It ends with the test that started it, or with the
+// last that shares it.
 type Browser struct {
 	t *testing.T // whom failures and screenshots belong to
 	*driver
@@ -52,8 +53,52 @@ const maxAnswer = 128 << 20
 
 var errDriverEnded = errors.New("the driver has ended")
 
-// Start starts a browser, which ends at the test's cleanup.
+// shared is the browser of all tests of a process whose TestMain calls Main.
+var shared struct {
+	sync.Mutex
+	wanted bool
+	driver *driver
+	end    func() error
+}
+
+// Main runs the tests, as m.Run does, with one browser for all: it is started with
+// the first test that asks for one, and ends after the last.
+func Main(m *testing.M) (code int) {
+	shared.wanted = true
+	code = m.Run()
+	if shared.driver == nil {
+		return code
+	}
+	if err := shared.end(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	return code
+}
+
+// Start returns the browser that Main has all tests share, whose pages close at the
+// test's cleanup; without Main it starts one, which ends then.
 func Start(t *testing.T) *Browser {
+	t.Helper()
+	if !shared.wanted {
+		d, end := start(t, t.Output())
+		t.Cleanup(func() {
+			if err := end(); err != nil {
+				t.Error(err)
+			}
+		})
+		return &Browser{t, d}
+	}
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.driver == nil {
+		shared.driver, shared.end = start(t, os.Stderr)
+	}
+	return &Browser{t, shared.driver}
+}
+
+// start starts a browser for a test. Its errors are written to stderr.
+func start(t *testing.T, stderr io.Writer) (*driver, func() error) {
 	t.Helper()
 	script := filepath.Join(webFolder(t), "webtest", "driver.mjs")
 	chromium, err := exec.LookPath("chromium")
@@ -65,7 +110,7 @@ func Start(t *testing.T) *Browser {
 		t.Fatalf("webtest: %v; it is Debian's package nodejs", err)
 	}
 	cmd := exec.Command(node, script, chromium)
-	cmd.Stderr = t.Output()
+	cmd.Stderr = stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -84,11 +129,10 @@ func Start(t *testing.T) *Browser {
 		defer close(read)
 		d.read(stdout)
 	}()
-	t.Cleanup(func() { end(t, cmd, stdin, read) })
 	if err := receive(ready, startPatience, &d.version); err != nil {
-		t.Fatalf("webtest: start Chromium: %v", err)
+		t.Fatalf("webtest: start Chromium: %v", errors.Join(err, end(cmd, stdin, read)))
 	}
-	return &Browser{t, d}
+	return d, func() error { return end(cmd, stdin, read) }
 }
 
 // In returns the browser for a subtest, which pages that it opens belong to.
@@ -96,17 +140,23 @@ func (b *Browser) In(t *testing.T) *Browser { return &Browser{t, b.driver} }
 
 // end closes the driver's input, at which it closes the browser and ends. A
 // driver that does not is killed; Chromium ends when its driver's pipe does.
-func end(t *testing.T, cmd *exec.Cmd, stdin io.Closer, read <-chan struct{}) {
+func end(cmd *exec.Cmd, stdin io.Closer, read <-chan struct{}) error {
 	_ = stdin.Close()
+	killed := make(chan struct{})
 	timer := time.AfterFunc(endPatience, func() {
-		t.Errorf("webtest: the driver did not end within %v and is killed", endPatience)
+		close(killed)
 		_ = cmd.Process.Kill()
 	})
-	defer timer.Stop()
 	<-read
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("webtest: the driver: %v", err)
+	err := cmd.Wait()
+	if !timer.Stop() {
+		<-killed
+		return fmt.Errorf("webtest: the driver did not end within %v and was killed", endPatience)
 	}
+	if err != nil {
+		return fmt.Errorf("webtest: the driver: %w", err)
+	}
+	return nil
 }
 
 // webFolder finds the folder web of this module.

@@ -2,7 +2,7 @@
 // what a person would press, speaks into their microphone and keeps what they
 // hear. A node process (driver.mjs, with playwright-core) does the work.
 //
-//	b := webtest.Start(t)                                  // one browser a test
+//	b := webtest.Start(t)                                  // one browser a test, or one for all: Main
 //	p := b.Open(url, webtest.Options{})                    // one profile a page
 //	p.Click("button", "Start")                             // by role and name
 //	p.Await("button", "Agree", 5*time.Second)
@@ -26,5 +26,5 @@
 // the folder that SIDETONE_SCREENSHOTS names, else in testing.T.ArtifactDir.
 //
 // A Browser owns the node process and one goroutine that reads its answers;
-// cleanup ends all three.
+// cleanup, or Main, ends all three.
 package webtest

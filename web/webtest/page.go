@@ -31,15 +31,17 @@ type Options struct {
 
 // Page is one page of a Browser, with cookies and permissions of its own.
 type Page struct {
-	b  *Browser
-	id int
+	b      *Browser
+	id     int
+	closed bool
 }
 
 // patience is how long an element may take to be there, or a page to load.
 // Browsers are slow where many tests run.
 const patience = 30 * time.Second
 
-// Open opens an address in a new profile and returns when the page has loaded.
+// Open opens an address in a new profile and returns when the page has loaded. The
+// page is closed at the test's cleanup, if it has not been before.
 func (b *Browser) Open(url string, o Options) *Page {
 	b.t.Helper()
 	c, err := b.send("open", map[string]any{"url": url, "within": patience.Milliseconds(), "options": map[string]any{
@@ -54,6 +56,7 @@ func (b *Browser) Open(url string, o Options) *Page {
 	if err != nil {
 		b.t.Fatalf("webtest: open %s: %v", url, err)
 	}
+	b.t.Cleanup(p.leave)
 	return p
 }
 
@@ -183,7 +186,22 @@ func (p *Page) Problems() (problems []string) {
 // Close closes the page, as a person would close the tab.
 func (p *Page) Close() {
 	p.b.t.Helper()
+	p.closed = true
 	p.call("close", patience, nil, nil)
+}
+
+// leave closes the page if it is open.
+func (p *Page) leave() {
+	if p.closed {
+		return
+	}
+	c, err := p.send("close", endPatience, nil)
+	if err == nil {
+		err = receive(c, endPatience, nil)
+	}
+	if err != nil {
+		p.b.t.Errorf("webtest: close the page: %v", err)
+	}
 }
 
 // call asks the driver for something and ends the test if it can not be had.
