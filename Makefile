@@ -20,7 +20,11 @@ WIDGET      := web/dist/widget.js
 WIDGET_FROM := web/package-lock.json web/build.mjs $(shell find web/src web/demo -type f)
 
 # Packages whose tests place calls in real time: one at a time has the machine.
-PACED       := /(call|cmd/sidetone|internal/app|internal/scenario|internal/sim|telephony/webrtc|web)$$
+PACED       := /(call|cmd/sidetone|internal/app|internal/scenario|internal/sim|telephony/webrtc|web(/webtest)?)$$
+
+# Tests are vetted by then, and nobody debugs their binaries, half of whose linking
+# is for debuggers. The tests beside the widget's sources are run by those of web.
+TESTED      := -count=1 -vet=off -ldflags='-s -w'
 
 # Of libopus only the codec is wanted, not its reader of files.
 export GOFLAGS := $(strip $(GOFLAGS) -tags=nolibopusfile)
@@ -47,10 +51,9 @@ test: ## install what is missing, fetch the models, vet, and run all tests
 	@scripts/install.sh test
 	@scripts/models.sh
 	@$(MAKE) --no-print-directory web
-	cd web && npm run --silent check && npm run --silent test
 	go vet ./...
-	go test $$(go list ./... | grep -vE '$(PACED)') -count=1 -timeout 20m
-	go test $$(go list ./... | grep -E '$(PACED)') -p 1 -count=1 -timeout 40m
+	go test $$(go list ./... | grep -vE '$(PACED)') $(TESTED) -timeout 20m
+	go test $$(go list ./... | grep -E '$(PACED)') $(TESTED) -p 1 -timeout 40m
 
 bench: ## run the benchmarks of PKG whose names match BENCH, and print their figures
 	@scripts/install.sh test
