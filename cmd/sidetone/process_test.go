@@ -22,8 +22,8 @@ import (
 // The tests of this package run the program itself, as its user would.
 
 var (
-	program  string
-	rendered string // the sound of messages, which all sites share
+	program string
+	shared  string // the sound of messages and the compiled voice, of all sites
 )
 
 func TestMain(m *testing.M) {
@@ -32,8 +32,8 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	program, rendered = filepath.Join(dir, "sidetone"), filepath.Join(dir, "rendered")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+	program, shared = filepath.Join(dir, "sidetone"), filepath.Join(dir, "shared")
+	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", program, ".").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
 		os.Exit(1)
 	}
@@ -52,9 +52,14 @@ func newSite(t *testing.T, env ...string) *site {
 	t.Helper()
 	s := &site{admin: freeAddress(t), public: freeAddress(t)}
 	data := filepath.Join(t.TempDir(), "data")
-	messages := filepath.Join(data, "messages")
-	if err := errors.Join(os.MkdirAll(rendered, 0o700), os.MkdirAll(messages, 0o700), os.Symlink(rendered, filepath.Join(messages, "rendered"))); err != nil {
+	if err := os.MkdirAll(filepath.Join(data, "messages"), 0o700); err != nil {
 		t.Fatal(err)
+	}
+	for _, name := range []string{"cache", filepath.Join("messages", "rendered")} {
+		of := filepath.Join(shared, name)
+		if err := errors.Join(os.MkdirAll(of, 0o700), os.Symlink(of, filepath.Join(data, name))); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s.env = append(os.Environ(),
 		"SIDETONE_DATA_DIR="+data,

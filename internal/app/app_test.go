@@ -21,6 +21,9 @@ import (
 	"sidetone/internal/sim"
 	"sidetone/media"
 	"sidetone/store"
+	"sidetone/transcribe/moonshine"
+	"sidetone/transcribe/vad"
+	"sidetone/web/webtest"
 )
 
 // The tests of this package run whole gateways in real time on loopback, with
@@ -48,24 +51,53 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	rendered, builtinDir = filepath.Join(dir, "rendered"), dir
-	code := m.Run()
+	rendered, compiled, builtinDir = filepath.Join(dir, "rendered"), filepath.Join(dir, "compiled"), dir
+	code := webtest.Main(m)
 	builtin.Close()
 	os.RemoveAll(dir)
 	os.Exit(code)
 }
 
-// rendered holds the sound of messages, which all gateways of the tests share.
-var rendered string
+// rendered holds the sound of messages, and compiled the code of the voices, which
+// all gateways of the tests share.
+var rendered, compiled string
 
-// shareRendered lets a data directory use the messages that others have rendered.
+// shareRendered lets a data directory use the messages that others have rendered,
+// and the voices that they have compiled.
 func shareRendered(t testing.TB, data string) {
 	t.Helper()
 	messages := filepath.Join(data, "messages")
-	err := errors.Join(os.MkdirAll(rendered, 0o700), os.MkdirAll(messages, 0o700), os.Symlink(rendered, filepath.Join(messages, "rendered")))
+	err := errors.Join(os.MkdirAll(rendered, 0o700), os.MkdirAll(compiled, 0o700), os.MkdirAll(messages, 0o700),
+		os.Symlink(rendered, filepath.Join(messages, "rendered")), os.Symlink(compiled, filepath.Join(data, "cache")))
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// loaded are the networks of recognition and of voice activity detection, which stay
+// in memory from gateway to gateway: to load them takes longer than many a test.
+var loaded struct {
+	sync.Once
+	recognition *moonshine.Engine
+	activity    *vad.Model
+	err         error
+}
+
+// modelsDir is the models folder, of which the networks are in memory from then on.
+func modelsDir(t testing.TB) string {
+	t.Helper()
+	dir := modelstest.Dir(t)
+	loaded.Do(func() {
+		loaded.recognition = moonshine.New(moonshine.Options{Dir: dir})
+		loaded.err = loaded.recognition.Load()
+		if loaded.err == nil {
+			loaded.activity, loaded.err = vad.Load(dir)
+		}
+	})
+	if loaded.err != nil {
+		t.Fatal(loaded.err)
+	}
+	return dir
 }
 
 // gateway is a running gateway.
@@ -108,7 +140,7 @@ func configure(t testing.TB, env ...string) *configs.Config {
 		"SIDETONE_AGENTS_DIR=testdata/agents",
 		"SIDETONE_CONSENT_JURISDICTIONS=../../configs/consent/jurisdictions.yaml",
 		"SIDETONE_AGENTS_DEFAULT=sentences",
-		"SIDETONE_SPEECH_MODELS_DIR=" + modelstest.Dir(t),
+		"SIDETONE_SPEECH_MODELS_DIR=" + modelsDir(t),
 		"SIDETONE_SPEECH_TTS=flite", // quick, and the same every time
 	}, env...))
 	if err != nil {
@@ -133,6 +165,11 @@ func startWith(t testing.TB, config *configs.Config, speech *app.Speech) *gatewa
 func startOn(t testing.TB, config *configs.Config, speech *app.Speech, objects store.S3Options) *gateway {
 	t.Helper()
 	g := &gateway{config: config, logs: &logs{}, s3: objects}
+	if speech != nil { // whose voice goes by the name of a built-in one
+		if err := os.Remove(filepath.Join(config.DataDir, "messages", "rendered")); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
 	var err error
 	g.App, err = app.New(t.Context(), config, app.Options{Version: "test", Commit: "test", Objects: g.s3, Speech: speech,
 		Log: slog.New(slog.NewTextHandler(g.logs, nil))})

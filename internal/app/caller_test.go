@@ -170,7 +170,7 @@ type voices struct {
 }
 
 func openVoices(t testing.TB) *voices {
-	v := &voices{dir: modelstest.Dir(t), cache: filepath.Join(rendered, "voices"), open: map[string]*flite.Voice{}, said: map[string][]int16{}}
+	v := &voices{dir: modelstest.Dir(t), cache: compiled, open: map[string]*flite.Voice{}, said: map[string][]int16{}}
 	t.Cleanup(func() {
 		for _, voice := range v.open {
 			voice.Close()
