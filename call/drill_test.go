@@ -106,11 +106,21 @@ func (m *models) drill(t *testing.T, way string) drilled {
 	return d
 }
 
-// silence is the longest silence from the end of the caller's words to the end of
-// the call.
+// silence is the longest silence in which the caller waits for the agent: from the end
+// of their words to the end of the call, or to the apology and then from the end of what
+// they said after it.
 func (d drilled) silence() time.Duration {
+	heard := d.report.Heard
+	if d.again == nil {
+		return longestSilence(heard[d.said.To.Sample(8000):])
+	}
+	apology := media.TicksIn(max(0, onset(heard, 2000)))
+	return max(longestSilence(heard[d.said.To.Sample(8000):apology.Sample(8000)]), longestSilence(heard[d.again.To.Sample(8000):]))
+}
+
+func longestSilence(pcm []int16) time.Duration {
 	longest, run := 0, 0
-	for _, s := range d.report.Heard[d.said.To.Sample(8000):] {
+	for _, s := range pcm {
 		if run++; s > 100 || s < -100 {
 			run = 0
 		}

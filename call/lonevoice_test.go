@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,25 +19,44 @@ import (
 	"sidetone/dialog/tts"
 	"sidetone/internal/breaker"
 	"sidetone/internal/sim"
+	"sidetone/media"
+	"sidetone/transcribe"
 )
 
 // larynx is a worker of a voice on this machine, which says words of the tone language.
 type larynx struct {
 	sick *atomic.Bool
-	hung *atomic.Bool // how: it does not come back, else it crashes again and again
+	way  *atomic.Int32
+	late time.Duration // when sick, and dawdling
 }
+
+// How a voice is sick.
+const (
+	crashes int32 = iota // again and again
+	hangs                // it does not come back
+	stalls               // the same, when it has said the beginning of a sentence
+	dawdles
+)
 
 func (larynx) Prepare() {}
 func (larynx) Close()   {}
 func (l larynx) Say(ctx context.Context, piece string) ([]int16, int, error) {
-	if !l.sick.Load() {
-		return sim.SayTones(16000, strings.ToLower(strings.Trim(piece, ". "))), 16000, nil
+	if !l.sick.Load() || l.way.Load() == stalls && strings.HasPrefix(told, piece) {
+		return l.tones(piece)
 	}
-	if l.hung.Load() {
-		<-ctx.Done()
-		return nil, 0, ctx.Err()
+	switch l.way.Load() {
+	case dawdles:
+		time.Sleep(l.late)
+		return l.tones(piece)
+	case crashes:
+		return nil, 0, errors.New("the worker has ended")
 	}
-	return nil, 0, errors.New("the worker has ended")
+	<-ctx.Done()
+	return nil, 0, ctx.Err()
+}
+
+func (larynx) tones(piece string) ([]int16, int, error) {
+	return sim.SayTones(16000, strings.ToLower(strings.Trim(piece, ". "))), 16000, nil
 }
 
 // builtIn is a voice of one worker.
@@ -49,13 +69,13 @@ func (v builtIn) Speak(ctx context.Context, text string, rate int) iter.Seq2[[]i
 }
 
 // newLoneMouth is one voice on this machine, and no other.
-func newLoneMouth(t *testing.T) (m *mouths, hung *atomic.Bool) {
-	m, hung = &mouths{main: &ailing{}, spare: &ailing{}, metrics: prometheus.NewPedanticRegistry()}, &atomic.Bool{}
-	workers := tts.NewWorkers(tts.Cutter{Min: 5, First: 80, Max: 80}, 1, larynx{&m.main.sick, hung})
+func newLoneMouth(t *testing.T, late time.Duration) (m *mouths, way *atomic.Int32) {
+	m, way = &mouths{main: &ailing{}, spare: &ailing{}, metrics: prometheus.NewPedanticRegistry()}, &atomic.Int32{}
+	workers := tts.NewWorkers(tts.Cutter{Min: 5, First: 20, Max: 80}, 1, larynx{&m.main.sick, way, late})
 	t.Cleanup(workers.Close)
 	m.breaker = breaker.New(breaker.Options{Kind: breaker.TTS, Engine: "built-in", Metrics: breaker.NewMetrics(m.metrics)})
-	m.voices = tts.NewVoices(tts.VoicesOptions{}, tts.Voice{Speaker: builtIn{workers}, Breaker: m.breaker})
-	return m, hung
+	m.voices = tts.NewVoices(tts.VoicesOptions{Covered: true}, tts.Voice{Speaker: builtIn{workers}, Breaker: m.breaker})
+	return m, way
 }
 
 // TestLoneVoiceIsKilled is the failure drill of a built-in voice without another: in 50
@@ -64,22 +84,29 @@ func newLoneMouth(t *testing.T) (m *mouths, hung *atomic.Bool) {
 func TestLoneVoiceIsKilled(t *testing.T) {
 	const calls = 50
 	bubble(t, func(t *testing.T) {
-		m, hung := newLoneMouth(t)
+		m, way := newLoneMouth(t, 0)
 		longest := time.Duration(0)
 		for i := range calls {
-			hung.Store(i%2 == 1)
+			way.Store(int32(i % 3))
 			d := m.drill(t, true)
-			silence := max(consoled(t, d), onset(d.report.Heard, 2000)-d.said.To.Duration())
-			if !hung.Load() && silence > 2*time.Second {
-				t.Errorf("call %d: silence of %v after a crash", i, silence)
+			consoled(t, d)
+			if way.Load() == stalls && !slices.ContainsFunc(d.turns, func(turn transcribe.Turn) bool { return strings.HasPrefix(turn.Text, "Alpha bravo") }) {
+				t.Errorf("call %d: of the beginning of a sentence the transcript has nothing: %+v", i, d.turns)
 			}
-			longest = max(longest, silence)
+			filler := onset(d.report.Heard, 1800) - d.said.To.Duration()
+			if way.Load() == hangs && (filler < 0 || filler > 2*time.Second) {
+				t.Errorf("call %d: the filler came after %v", i, filler)
+			}
+			if way.Load() == crashes && d.silence() > 2*time.Second {
+				t.Errorf("call %d: silence of %v after a crash", i, d.silence())
+			}
+			longest = max(longest, d.silence())
 		}
-		if longest > 6*time.Second {
+		if longest > 4*time.Second {
 			t.Errorf("the longest silence was %v", longest)
 		}
 		t.Logf("%d calls, none dropped; the longest silence was %v", calls, longest)
-		hung.Store(false)
+		way.Store(crashes)
 		for range 2 { // it stays away: the greetings are lost too
 			m.main.sick.Store(true)
 			consoled(t, m.place(t, monologue{}, false))
@@ -91,22 +118,51 @@ func TestLoneVoiceIsKilled(t *testing.T) {
 	})
 }
 
+// TestVoiceIsLate has a voice take about as long as it has before a filler is said: that
+// is heard before the sentence, or not at all, and all of the sentence is heard.
+func TestVoiceIsLate(t *testing.T) {
+	fillers := 0
+	const calls = 30
+	for i := range calls {
+		bubble(t, func(t *testing.T) {
+			late := time.Duration(900+20*i) * time.Millisecond
+			m, way := newLoneMouth(t, late)
+			way.Store(dawdles)
+			d := m.drill(t, false)
+			rest := d.report.Heard[d.said.To.Sample(8000):]
+			heard, _ := sim.HearTones(8000, rest)
+			if want := strings.ToLower(strings.TrimSuffix(told, ".")); heard != want {
+				t.Errorf("%v late: the caller heard %q", late, heard)
+			}
+			if filler := onset(rest, 1800); filler >= 0 {
+				fillers++
+				if longestSilence(rest[:media.TicksIn(filler).Sample(8000)]) < filler-20*time.Millisecond {
+					t.Errorf("%v late: the filler came after %v, in the sentence", late, filler)
+				}
+			}
+		})
+	}
+	if fillers < 3 || fillers > calls-3 {
+		t.Errorf("a filler in %d of %d calls", fillers, calls)
+	}
+}
+
 // TestGoodbyeIsLost holds that a call whose last sentence nobody can say ends with the
 // prepared farewell, as it was to end.
 func TestGoodbyeIsLost(t *testing.T) {
-	for name, hangs := range map[string]bool{"crashed": false, "hung": true} {
+	for name, how := range map[string]int32{"crashes": crashes, "hangs": hangs} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				m, hung := newLoneMouth(t)
-				hung.Store(hangs)
+				m, way := newLoneMouth(t, 0)
+				way.Store(how)
 				d := m.place(t, monologue{ends: true}, false)
 				if want := (call.Result{Outcome: call.Completed, Reason: call.Goodbye}); d.result != want || d.report.Dialed != "" {
 					t.Errorf("it ended %v, want %v; connected to %q", d.result, want, d.report.Dialed)
 				}
 				heard, _ := sim.HearTones(8000, d.report.Heard[d.said.To.Sample(8000):])
 				farewell := onset(d.report.Heard, 2200) - d.said.To.Duration()
-				if farewell < 0 || farewell > 6*time.Second || heard != "" || onset(d.report.Heard, 2000) >= 0 {
-					t.Errorf("the farewell came after %v, and %q was heard", farewell, heard)
+				if farewell < 0 || d.silence() > 4*time.Second || heard != "" || onset(d.report.Heard, 2000) >= 0 {
+					t.Errorf("the farewell came after %v, the longest silence was %v, and %q was heard", farewell, d.silence(), heard)
 				}
 				if last := d.turns[len(d.turns)-1]; last.Text != "Goodbye." {
 					t.Errorf("the transcript ends with %q", last.Text)
@@ -116,18 +172,15 @@ func TestGoodbyeIsLost(t *testing.T) {
 	}
 }
 
-// consoled holds that a caller was told, twice, and connected to somebody. It returns how
-// long they waited for the second.
-func consoled(t *testing.T, d drilled) time.Duration {
+// consoled holds that a caller was told, twice, and connected to somebody.
+func consoled(t *testing.T, d drilled) {
 	t.Helper()
 	if want := (call.Result{Outcome: call.Vendor, Reason: call.ReplyLost}); d.result != want || d.report.Dialed != "+14155550100" {
 		t.Errorf("it ended %v, want %v; connected to %q", d.result, want, d.report.Dialed)
 	}
-	farewell := onset(d.report.Heard, 2200) - cmp.Or(d.again, d.said).To.Duration()
-	if onset(d.report.Heard, 2000) < 0 || farewell < 0 {
+	if onset(d.report.Heard, 2000) < 0 || onset(d.report.Heard, 2200) < cmp.Or(d.again, d.said).To.Duration() {
 		t.Error("nobody heard the apology, or the farewell")
 	}
-	return farewell
 }
 
 // gauge holds what the metrics say of the voice.

@@ -2,7 +2,6 @@ package call
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -11,10 +10,6 @@ import (
 	"sidetone/media"
 	"sidetone/telephony"
 )
-
-// queueAhead is how much audio may wait in the playout before the next
-// sentence is made.
-const queueAhead = 8 * media.TickRate
 
 // asking is what the loop knows of the replier.
 type asking struct {
@@ -116,7 +111,7 @@ func (c *Call) act(a dialog.Action) {
 	case dialog.CancelReply:
 		c.cancel(a.Turn)
 	case dialog.Say:
-		c.spoken.pending = append(c.spoken.pending, a)
+		c.spoken.append(a)
 	case dialog.Hold:
 		c.Metrics.holds.Inc()
 		c.hold(now)
@@ -229,167 +224,4 @@ func (c *Call) finalize(at media.Tick, now time.Time) {
 		return
 	}
 	c.turnTo(dialog.Words{At: c.clock.Tick(now), Final: true})
-}
-
-// speaking is what the loop knows of the speaker.
-type speaking struct {
-	pending []dialog.Say // sentences not yet given to the speaker
-	busy    bool         // the speaker is at work on clip
-	muted   bool         // and what it yields is not wanted
-	clip    media.ClipID
-	turn    dialog.TurnID
-	cancel  context.CancelFunc
-	length  map[media.ClipID]media.Tick // of the clips not played to their end; final once positive
-	made    media.Tick                  // of clip, so far
-}
-
-// say is what the speaker goroutine is asked.
-type say struct {
-	ctx     context.Context
-	speaker dialog.Speaker
-	clip    media.ClipID
-	text    string
-}
-
-// speech is audio of a sentence, or its end.
-type speech struct {
-	clip media.ClipID
-	pcm  []int16
-	took time.Duration // from the request to this audio
-	end  bool
-	err  error
-}
-
-// feed gives the speaker its next sentence when there is room for it.
-func (c *Call) feed() {
-	s := &c.spoken
-	if s.busy || len(s.pending) == 0 || c.playout.Queued() >= queueAhead {
-		return
-	}
-	next := s.pending[0]
-	s.pending = s.pending[1:]
-	ctx, cancel := context.WithCancel(c.run)
-	s.busy, s.muted, s.turn, s.cancel, s.made = true, false, next.Turn, cancel, 0
-	s.clip = c.number(source{clip: next.Clip})
-	if s.length == nil {
-		s.length = map[media.ClipID]media.Tick{}
-	}
-	s.length[s.clip] = 0
-	c.says <- say{ctx: ctx, speaker: c.Speaker, clip: s.clip, text: next.Text}
-}
-
-// speak is the speaker's goroutine: one sentence at a time.
-func (c *Call) speak(ctx context.Context) error {
-	for {
-		var s say
-		select {
-		case s = <-c.says:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		began := time.Now()
-		end := speech{clip: s.clip, end: true}
-		for pcm, err := range s.speaker.Speak(s.ctx, s.text, c.info.Rate) {
-			if err != nil {
-				end.err = err
-				break
-			}
-			if !put(ctx, c.speech, speech{clip: s.clip, pcm: pcm, took: time.Since(began)}) {
-				return ctx.Err()
-			}
-		}
-		if !put(ctx, c.speech, end) {
-			return ctx.Err()
-		}
-	}
-}
-
-// sound takes audio of a sentence into the playout.
-func (c *Call) sound(s speech) {
-	now := time.Now()
-	sp := &c.spoken
-	if s.end {
-		sp.cancel()
-		sp.busy = false
-	}
-	if sp.muted {
-		return
-	}
-	if !s.end {
-		if sp.made == 0 {
-			c.turn.synthesised(s.took)
-			c.stage(stageTTS, s.took)
-		}
-		sp.made += media.TickOfSample(int64(len(s.pcm)), c.info.Rate)
-		c.playout.Append(s.clip, s.pcm)
-		return
-	}
-	if sp.made > 0 {
-		sp.length[s.clip] = sp.made
-		c.shorten(s, now)
-		c.playout.Finish(s.clip)
-		return
-	}
-	c.unsaid(s, now)
-}
-
-// shorten takes that a sentence ends before its last word.
-func (c *Call) shorten(s speech, now time.Time) {
-	cut := (*dialog.CutError)(nil)
-	if !errors.As(s.err, &cut) {
-		return
-	}
-	c.Log.Warn("call: sentence cut", "call", c.info.ID, "engine", c.Speaker.Name(), "err", s.err)
-	if c.ending == nil {
-		c.turnTo(dialog.Shortened{At: c.clock.Tick(now), Clip: c.sources[s.clip].clip, Text: cut.Said})
-	}
-}
-
-// unsaid takes a sentence of which no audio could be made.
-func (c *Call) unsaid(s speech, now time.Time) {
-	clip := c.sources[s.clip].clip
-	delete(c.spoken.length, s.clip)
-	delete(c.sources, s.clip)
-	if s.err != nil {
-		c.Log.Warn("call: sentence lost", "call", c.info.ID, "engine", c.Speaker.Name(), "err", s.err)
-	}
-	if c.ending != nil {
-		c.ending.said(c, clip)
-		return
-	}
-	c.turnTo(dialog.SpeakFailed{At: c.clock.Tick(now), Clip: clip, Err: s.err})
-}
-
-// played takes what the far end has played: into the recording, and to the
-// machine whose words they were.
-func (c *Call) played(spans []media.Span) {
-	at := c.clock.Tick(time.Now())
-	for _, s := range spans {
-		length := media.TickOfSample(int64(len(s.PCM)), c.info.Rate)
-		of := c.sources[s.Clip]
-		if of.part != nil {
-			c.playedNotice(s, of, at)
-			continue
-		}
-		c.keepOwn(s)
-		if s.Clip >= toneClips {
-			continue
-		}
-		if c.ending != nil {
-			if s.Done {
-				c.ending.said(c, of.clip)
-			}
-			continue
-		}
-		c.timing.played = s.At
-		c.turnTo(dialog.Played{
-			At: at, Clip: of.clip, From: s.At, Offset: s.From + length,
-			Length: c.spoken.length[s.Clip], Done: s.Done,
-		})
-		c.showProgress(of.clip)
-		if s.Done {
-			delete(c.spoken.length, s.Clip)
-			delete(c.sources, s.Clip)
-		}
-	}
 }

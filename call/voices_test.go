@@ -100,10 +100,13 @@ func (m *mouths) drill(t *testing.T, both bool) drilled {
 // then, or both, if they have not gone before.
 func (m *mouths) place(t *testing.T, agent monologue, both bool) drilled {
 	t.Helper()
-	sorry := map[string]media.Audio{"Sorry.": {Rate: 8000, PCM: media.Tone(8000, 2000, time.Second, -12)}, "Goodbye.": {Rate: 8000, PCM: media.Tone(8000, 2200, time.Second, -12)}}
-	g := newGateway(t, options{mode: consent.NoticeMode, message: notice(), speaker: m.voices.ForCall(sorry), engine: &engine{wait: 150 * time.Millisecond}, replier: agent,
+	own := map[string]media.Audio{}
+	for text, hz := range map[string]float64{"A moment.": 1800, "Sorry.": 2000, "Goodbye.": 2200} {
+		own[text] = media.Audio{Rate: 8000, PCM: media.Tone(8000, hz, time.Second, -12)}
+	}
+	g := newGateway(t, options{mode: consent.NoticeMode, message: notice(), speaker: m.voices.ForCall(tts.Prepared{Sentences: own}), engine: &engine{wait: 150 * time.Millisecond}, replier: agent,
 		set: func(s *dialog.Settings) {
-			s.Wait.Filler, s.Apology, s.Farewell, s.WayOut = "", "Sorry.", "Goodbye.", "+14155550100"
+			s.Wait.Filler, s.Apology, s.Farewell, s.WayOut = "A moment.", "Sorry.", "Goodbye.", "+14155550100"
 		}})
 	c := g.dial()
 	if err := c.WaitAgent(t.Context(), 2*time.Second); err != nil { // the announcement
@@ -116,7 +119,7 @@ func (m *mouths) place(t *testing.T, agent monologue, both bool) drilled {
 	m.spare.sick.Store(both)
 	d := drilled{said: c.Say(media.Tone(8000, 1200, time.Second, -10))}
 	if both {
-		if err := c.WaitAgent(t.Context(), 500*time.Millisecond); err != nil { // the apology
+		if err := c.WaitAgent(t.Context(), 3500*time.Millisecond); err != nil { // the apology, and no filler before it
 			t.Fatal(err)
 		}
 		d.again = c.Say(media.Tone(8000, 1200, time.Second, -10))

@@ -25,6 +25,9 @@ type (
 		Turn TurnID
 		Clip media.ClipID
 		Text string
+		// Filler says that it covers for what is late: it is played before a sentence
+		// of the turn of which there is no audio yet, or else not at all.
+		Filler bool
 	}
 	// Hold stops playout at once and keeps what was not played.
 	Hold struct{}

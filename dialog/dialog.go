@@ -120,3 +120,11 @@ type Speaker interface {
 	// chunks belong to the receiver. An error is the last thing it yields.
 	Speak(ctx context.Context, text string, rate int) iter.Seq2[[]int16, error]
 }
+
+// Reciter is a Speaker that has some sentences at hand.
+type Reciter interface {
+	Speaker
+	// Recite returns a sentence that was rendered before as mono PCM at rate Hz, and
+	// whether there is one. It may be called while Speak is at work on another.
+	Recite(text string, rate int) (pcm []int16, ok bool)
+}

@@ -393,6 +393,7 @@ func TestGoingOn(t *testing.T) {
 			3300 quiet
 			3650 pass
 			3900 final
+			3900 played 2 250/1000
 			4650 played 2 1000/1000!
 		`, thinkingTrace + `
 			3650 say 2.2 Anything else?

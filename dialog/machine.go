@@ -155,13 +155,15 @@ func (m *Machine) take(e Event) {
 			m.guessEnded(e.Err)
 			return
 		}
-		m.reply.live = false
+		m.reply.live, m.reply.broken = false, e.Err != nil
 	case Played:
 		m.played(e)
 	case SpeakFailed:
-		m.reply.clip(e.Clip).done = true
+		c := m.reply.clip(e.Clip)
+		c.done, c.broken = true, true
 	case Shortened:
-		m.reply.clip(e.Clip).text = e.Text
+		c := m.reply.clip(e.Clip)
+		c.text, c.broken = e.Text, true
 	case HoldSettled:
 		m.floor.settled = m.floor.state >= held
 	case Suspended:

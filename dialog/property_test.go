@@ -193,8 +193,8 @@ func (w *world) take(a Action) {
 		w.newest = a.Turn
 		w.checkTruth(a)
 		c := &worldClip{id: a.Clip, text: a.Text, length: media.Tick(len(a.Text)) * media.TickRate / 15}
-		w.queue = append(w.queue, c)
-		w.said[a.Turn] = append(w.said[a.Turn], c)
+		w.queue = w.place(w.queue, c, a.Filler)
+		w.said[a.Turn] = w.place(w.said[a.Turn], c, a.Filler)
 	case Hold:
 		if w.held {
 			w.t.Fatal("a second hold")
@@ -223,6 +223,17 @@ func (w *world) take(a Action) {
 	case End:
 		w.over = true
 	}
+}
+
+// place puts a clip at the end, or a filler before what has not been played.
+func (w *world) place(clips []*worldClip, c *worldClip, filler bool) []*worldClip {
+	at := len(clips)
+	if i := slices.IndexFunc(clips, func(c *worldClip) bool { return !c.whole && !c.lost }); filler && i >= 0 {
+		if at = i; clips[i].offset > 0 {
+			w.t.Fatalf("%q is said into %q", c.text, clips[i].text)
+		}
+	}
+	return slices.Insert(clips, at, c)
 }
 
 // guessed takes that the replier is asked early.

@@ -22,6 +22,7 @@ type reply struct {
 	sign  media.Tick // when the replier last showed that it is at work, or until when it said it would be
 
 	live     bool // the replier is at work
+	broken   bool // it failed
 	cut      bool // the caller took the turn; what was played has yet to be settled
 	clips    []clip
 	withheld []Part // sentences that wait until it is clear whose turn it is
@@ -49,9 +50,11 @@ type clip struct {
 	text           string
 	protected      bool
 	filler         bool       // said by the machine while the reply took its time
+	given          media.Tick // when it was given to be said
 	from, to       media.Tick // when it was played
 	offset, length media.Tick // played, of length; 0 while that is unknown
 	done           bool
+	broken         bool // not all of it could be said
 }
 
 // clip returns the clip of that number, nil when there is none.
@@ -69,12 +72,15 @@ func (r *reply) clip(id media.ClipID) *clip {
 // current returns the clip that is being played or will be next, nil when all
 // have been played.
 func (r *reply) current() *clip {
-	i := slices.IndexFunc(r.clips, func(c clip) bool { return !c.done })
+	i := r.next()
 	if i < 0 {
 		return nil
 	}
 	return &r.clips[i]
 }
+
+// next returns the place of that clip, or -1.
+func (r *reply) next() int { return slices.IndexFunc(r.clips, func(c clip) bool { return !c.done }) }
 
 // farewell reports whether it ends the call for want of a caller or of words.
 func (r *reply) farewell() bool { return r.kind == 0 && r.end }
@@ -84,6 +90,17 @@ func (r *reply) complete() bool { return !r.live && len(r.withheld) == 0 && r.cu
 
 // pausing reports whether the recording will be paused after it.
 func (r *reply) pausing() bool { return r != nil && r.pause && !r.cut }
+
+// incomplete reports whether the end of it is missing: the replier has failed, or its
+// last sentence could not be said, or not to its end.
+func (r *reply) incomplete() bool {
+	for _, c := range slices.Backward(r.clips) {
+		if !c.filler {
+			return r.broken || c.broken
+		}
+	}
+	return r.broken
+}
 
 // audible reports whether any of it was played.
 func (r *reply) audible() bool {
@@ -153,10 +170,16 @@ func (m *Machine) say(text string, protected bool) {
 	m.utter(clip{text: text, protected: protected || m.set.protects(text)})
 }
 
+// utter gives a sentence to be said; a filler goes before what has not been played.
 func (m *Machine) utter(c clip) {
-	c.id = m.clip
-	m.reply.clips = append(m.reply.clips, c)
-	m.act(Say{Turn: m.reply.turn, Clip: c.id, Text: c.text})
+	r := m.reply
+	c.id, c.given = m.clip, m.now
+	at := len(r.clips)
+	if i := r.next(); c.filler && i >= 0 {
+		at = i
+	}
+	r.clips = slices.Insert(r.clips, at, c)
+	m.act(Say{Turn: r.turn, Clip: c.id, Text: c.text, Filler: c.filler})
 	m.clip++
 }
 
@@ -222,7 +245,8 @@ func (m *Machine) conclude() {
 	case r.end:
 		m.end(r.reason, r.transfer)
 	case r.attend:
-	case !r.told() && (r.begun() || !r.pause && r.handOver == ""):
+	case !r.told() && (r.begun() || !r.pause && r.handOver == ""),
+		r.incomplete() && r.kind != 0 && !r.pause && r.handOver == "":
 		m.apologise()
 	case r.kind != 0:
 		m.failures = 0

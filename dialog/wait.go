@@ -19,30 +19,34 @@ type Wait struct {
 // unexplained is the longest silence that nothing explains.
 const unexplained = 4 * media.TickRate
 
-// grace is how long a replier has that was asked late, or a recogniser, before a
-// filler is said.
+// grace is how long a replier has that was asked late, or a recogniser, or a voice,
+// before a filler is said.
 const grace = 600 * media.TickRate / 1000
 
-// company says the filler while the replier is at work and nobody speaks, and
-// gives a replier up that shows no sign of life.
+// company says the filler while the replier or the voice is at work and nobody speaks,
+// and gives a replier up that shows no sign of life.
 func (m *Machine) company() {
 	r := m.reply
 	if r == nil {
 		m.attend()
 		return
 	}
-	if r.kind == 0 || !r.live || r.cut || m.floor.state != agents || r.current() != nil {
+	if r.kind == 0 || r.cut || m.floor.state != agents {
+		return
+	}
+	said := r.current()
+	if said == nil && !r.live || said != nil && (said.filler || said.offset > 0 || m.now-said.given < grace) {
 		return
 	}
 	lost := max(r.asked, r.sign) + media.TicksIn(m.set.Wait.Lost)
-	mortal := m.set.Wait.Lost > 0
+	mortal := said == nil && m.set.Wait.Lost > 0
 	if mortal && m.now >= lost {
-		r.live = false
+		r.live, r.broken = false, true
 		m.act(CancelReply{Turn: r.turn})
 		return
 	}
 	wait := m.set.Wait.First
-	if len(r.clips) > 0 {
+	if r.filled > 0 || r.audible() {
 		wait = m.set.Wait.Again
 	}
 	if m.set.Wait.Filler == "" || m.now-r.silent() < media.TicksIn(wait) || m.now-r.asked < grace {

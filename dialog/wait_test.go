@@ -69,6 +69,7 @@ func TestWait(t *testing.T) {
 			9900 played 3 1000/1000!
 			13000 part It is Friday.
 			13000 done
+			13400 played 4 400/900
 			13900 played 4 900/900!
 		`, askedTrace + `
 			4400 say 2.2 One moment, please.
@@ -81,12 +82,36 @@ func TestWait(t *testing.T) {
 			3300 done
 			3600 cut 2 Come at nine
 			4400 played 2 900/900!
+			5500 played 3 1000/1000!
 			6000 typed Well?
 		`, askedTrace + `
 			3300 say 2.2 Come at nine or at ten.
 			4400 agent 2 [3500-4400] Come at nine
+			4400 say 3.3 I am sorry, something went wrong on my side. Could you say that again?
+			5500 agent 3 [4500-5500] I am sorry, something went wrong on my side. Could you say that again?
 			6000 typed Well?
-			6000 ask 3 said "Well?" | A: How are you? | C: Fine. | A: Come at nine
+			6000 ask 4 said "Well?" | A: How are you? | C: Fine. | A: Come at nine | A: I am sorry, something went wrong on my side. Could you say that again?
+		`},
+		{"and is back for the last sentence", asked + `
+			3300 part Come at nine or at ten.
+			3300 part Bye.
+			3300 done
+			3600 cut 2 Come at nine
+			4400 played 2 900/900!
+			5000 played 3 500/500!
+		`, askedTrace + `
+			3300 say 2.2 Come at nine or at ten.
+			3300 say 2.3 Bye.
+			5000 agent 2 [3500-5000] Come at nine Bye.
+		`},
+		{"the replier fails in the middle of it", asked + `
+			3300 part Come at nine.
+			3400 fail
+			4400 played 2 900/900!
+		`, askedTrace + `
+			3300 say 2.2 Come at nine.
+			4400 agent 2 [3500-4400] Come at nine.
+			4400 say 3.3 I am sorry, something went wrong on my side. Could you say that again?
 		`},
 		{"there is no voice for it", asked + `
 			4500 unsaid 2
@@ -138,14 +163,75 @@ func TestWait(t *testing.T) {
 			3300 part Good.
 			4000 played 2 600/600!
 			8500 played 3 1000/1000!
-			10000 typed Well?
+			10500 played 4 1000/1000!
 		`, askedTrace + `
 			3300 say 2.2 Good.
 			7500 say 2.3 One moment, please.
 			9300 cancel 2
 			9320 agent 2 [3400-8500] Good. One moment, please.
-			10000 typed Well?
-			10000 ask 3 said "Well?" | A: How are you? | C: Fine. | A: Good.
+			9320 say 3.4 I am sorry, something went wrong on my side. Could you say that again?
+			10500 agent 3 [9500-10500] I am sorry, something went wrong on my side. Could you say that again?
+		`},
+		{"the voice takes long", asked + `
+			3300 part Good.
+			3300 part And now?
+			3300 done
+			5400 played 4 1000/1000!
+			5900 played 2 500/500!
+			6400 played 3 500/500!
+			8000 typed Well.
+		`, askedTrace + `
+			3300 say 2.2 Good.
+			3300 say 2.3 And now?
+			4400 say 2.4 One moment, please.
+			6400 agent 2 [4400-6400] One moment, please. Good. And now?
+			8000 typed Well.
+			8000 ask 3 said "Well." | A: How are you? | C: Fine. | A: Good. And now?
+		`},
+		{"the voice takes long for a late reply", asked + `
+			4300 part Good.
+			4300 done
+			6000 played 3 1000/1000!
+			6500 played 2 500/500!
+		`, askedTrace + `
+			4300 say 2.2 Good.
+			4900 say 2.3 One moment, please.
+			6500 agent 2 [5000-6500] One moment, please. Good.
+		`},
+		{"the voice hangs, and is lost", asked + `
+			3300 part Good.
+			3300 done
+			5400 played 3 1000/1000!
+			8300 unsaid 2
+		`, askedTrace + `
+			3300 say 2.2 Good.
+			4400 say 2.3 One moment, please.
+			8300 agent 2 [4400-5400] One moment, please.
+			8300 say 3.4 I am sorry, something went wrong on my side. Could you say that again?
+		`},
+		{"the voice hangs in the second sentence", asked + `
+			3300 part Good.
+			3300 part And now?
+			3300 done
+			4000 played 2 600/600!
+			8500 played 4 1000/1000!
+			9000 unsaid 3
+		`, askedTrace + `
+			3300 say 2.2 Good.
+			3300 say 2.3 And now?
+			7500 say 2.4 One moment, please.
+			9000 agent 2 [3400-8500] Good. One moment, please.
+			9000 say 3.5 I am sorry, something went wrong on my side. Could you say that again?
+		`},
+		{"nobody can say the filler either", asked + `
+			3300 part Good.
+			3300 done
+			4450 unsaid 3
+			5000 played 2 600/600!
+		`, askedTrace + `
+			3300 say 2.2 Good.
+			4400 say 2.3 One moment, please.
+			5000 agent 2 [4400-5000] Good.
 		`},
 		{"the caller goes on over it", asked + `
 			4700 played 2 300/1000

@@ -21,29 +21,49 @@ var (
 		"twenty": 20, "thirty": 30, "forty": 40, "fourty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
 	}
 	scales = map[string]int{"hundred": 100, "thousand": 1000, "million": 1_000_000}
-	// mishearings are numbers where nothing else was said.
-	mishearings = map[string]float64{
-		"won": 1, "to": 2, "too": 2, "tree": 3, "for": 4, "fore": 4, "ate": 8, "none": 0, "nothing": 0, "nil": 0, "couple": 2,
-	}
+	// amounts are numbers in a word or two.
+	amounts = map[string]float64{"none": 0, "nothing": 0, "nil": 0, "couple": 2}
+	// homophones are what recognition writes for numbers, where nothing else was said.
+	// An "a" for eight is not among them: it can be a mark.
+	homophones = map[string]float64{"won": 1, "to": 2, "too": 2, "do": 2, "tree": 3, "for": 4, "fore": 4, "ate": 8}
 )
+
+// leads are what callers say before a number, and tails what they say after it. What
+// goes on with "to" or "for" is none: "I would give it to", "that is too".
+var (
+	leads = phraseList(
+		"um", "uh", "er", "erm", "hm", "hmm", "well", "oh", "ah", "okay", "yes", "yeah",
+		"a", "an", "just", "only", "about", "around", "roughly", "maybe", "may be", "perhaps", "probably", "number",
+		"say", "i say", "i'd say", "i would say", "i'll say", "i will say", "let's say", "let us say", "i think", "i guess",
+		"give it a", "i give it a", "i'd give it a", "i would give it a", "i'll give it a", "i will give it a",
+	)
+	tails = phraseList("please", "thanks", "points", "point", "stars", "i think", "i guess", "i'd say", "i would say")
+)
+
+func phraseList(texts ...string) [][]string {
+	var list [][]string
+	for _, text := range texts {
+		list = append(list, strings.Fields(text))
+	}
+	return list
+}
 
 // greatest is the number from which on a spoken one is not believed.
 const greatest = 1e12
 
 // number understands the answer to a question for a number: the only one that
-// was said, the first of "eight out of ten", or the only one in the range.
+// was said, the first of "eight of ten", or the only one in the range.
 func number(q *dialog.Question, text string, keys bool) (any, bool) {
 	if keys {
 		n, err := strconv.ParseFloat(digitsOf(text), 64)
 		return n, err == nil && inRange(q, n)
 	}
-	found := spokenNumbers(text)
-	if words := wordsOf(text); len(found) == 0 && len(words) > 0 && len(words) < 3 {
-		if n, ok := mishearings[words[len(words)-1]]; ok {
-			found = []float64{n}
-		}
+	words, scaled := withoutScale(wordsOf(withoutGrouping(text)))
+	found := spokenNumbers(words)
+	if len(found) == 0 {
+		found = impliedNumber(words)
 	}
-	if len(found) == 2 && (strings.Contains(text, "/") || slices.Contains(wordsOf(text), "of")) {
+	if len(found) == 2 && !scaled && slices.Contains(words, "of") {
 		found = found[:1]
 	}
 	found = slices.Compact(found)
@@ -60,10 +80,52 @@ func inRange(q *dialog.Question, n float64) bool {
 	return math.Abs(n) < greatest && (q.Min == nil || n >= *q.Min) && (q.Max == nil || n <= *q.Max)
 }
 
-// spokenNumbers returns the numbers in an utterance: "twenty five", "a hundred
-// and five", "minus two point five", "1,200", "two five" (25).
-func spokenNumbers(text string) []float64 {
-	words := wordsOf(withoutGrouping(text))
+// withoutScale drops the "out of ten" that a rating is on, which is no answer where the
+// rating itself was not heard, and reports whether there was one.
+func withoutScale(words []string) ([]string, bool) {
+	for i := range words {
+		if !startsWith(words[i:], []string{"out", "of"}) || i+2 == len(words) {
+			continue
+		}
+		if _, used := cardinalAt(words[i+2:]); used > 0 {
+			return slices.Concat(words[:i], words[i+2+used:]), true
+		}
+	}
+	return words, false
+}
+
+// impliedNumber returns the number that an utterance without any stands for: "a
+// couple", or "I would say for".
+func impliedNumber(words []string) []float64 {
+	if n := len(words); n > 0 && n < 3 {
+		if amount, ok := amounts[words[n-1]]; ok {
+			return []float64{amount}
+		}
+	}
+	for cut := true; cut && len(words) > 1; {
+		cut = false
+		for _, p := range leads {
+			if len(p) < len(words) && startsWith(words, p) {
+				words, cut = words[len(p):], true
+			}
+		}
+		for _, p := range tails {
+			if rest := len(words) - len(p); rest > 0 && startsWith(words[rest:], p) {
+				words, cut = words[:rest], true
+			}
+		}
+	}
+	if len(words) == 1 {
+		if n, ok := homophones[words[0]]; ok {
+			return []float64{n}
+		}
+	}
+	return nil
+}
+
+// spokenNumbers returns the numbers among words: "twenty five", "a hundred and
+// five", "minus two point five", "1200", "two five" (25).
+func spokenNumbers(words []string) []float64 {
 	var found []float64
 	for i := 0; i < len(words); {
 		n, used := numberAt(words[i:])

@@ -26,9 +26,9 @@ type Interview struct {
 
 	// The last reply, which counts for nothing when nothing of it was heard.
 	before state
-	seen   int    // lines of the history that it was given
-	said   string // what it said
-	asked  int    // where in said its question begins
+	seen   int      // lines of the history that it was given
+	said   []string // its sentences
+	asked  int      // where its question begins, in bytes
 
 	entered int // the sensitive questions before this one have been answered
 }
@@ -152,11 +152,37 @@ func (s state) orFirst(first state) state {
 func (i *Interview) heard(history []dialog.Line) int {
 	heard := 0
 	for _, line := range history[min(i.seen, len(history)):] {
-		if strings.HasPrefix(i.said, line.Agent) {
-			heard = max(heard, len(line.Agent))
+		if line.Agent != "" {
+			heard = max(heard, within(line.Agent, i.said, 0))
 		}
 	}
 	return heard
+}
+
+// within returns how far in a text, whose sentences these are from at on, a line ends
+// that holds them: whole, but for the last, those that nobody could say, and those that
+// somebody could not say to their end. It is 0 for any other line.
+func within(line string, sentences []string, at int) int {
+	if len(sentences) == 0 {
+		return 0
+	}
+	s, others, next := sentences[0], sentences[1:], at+len(sentences[0])+1
+	if strings.HasPrefix(s, line) {
+		return at + len(line)
+	}
+	same := 0
+	for same < min(len(s), len(line)) && s[same] == line[same] {
+		same++
+	}
+	if same < len(s) || line[same] != ' ' {
+		same = strings.LastIndexByte(line[:same], ' ')
+	}
+	if same > 0 {
+		if n := within(line[same+1:], others, next); n > 0 {
+			return n
+		}
+	}
+	return within(line, others, next)
 }
 
 // sensitive reports whether nobody may see the answer to the current question,
@@ -170,7 +196,7 @@ func (i *Interview) sensitive() bool {
 // sensitive question is heard whole, and then answered while nothing is recorded.
 func (i *Interview) keep(r *reply) []dialog.Part {
 	expect, sensitive := i.expect(), i.sensitive()
-	var said []string
+	i.said = nil
 	length := 0
 	for n := range r.parts {
 		p := &r.parts[n]
@@ -179,11 +205,10 @@ func (i *Interview) keep(r *reply) []dialog.Part {
 			i.asked = length
 		}
 		if p.Sentence != "" {
-			said = append(said, p.Sentence)
+			i.said = append(i.said, p.Sentence)
 			length += len(p.Sentence) + 1
 		}
 	}
-	i.said = strings.Join(said, " ")
 	return r.parts
 }
 

@@ -267,6 +267,36 @@ func TestUnheardQuestion(t *testing.T) {
 	}
 }
 
+// TestSentenceWithoutVoice checks that a question counts as asked whose reply lacks a
+// sentence, or the end of one, since no voice could say it.
+func TestSentenceWithoutVoice(t *testing.T) {
+	for _, heard := range []string{"What would you like to change?", "Got What would you like to change?"} {
+		k := newTalk(t, survey)
+		k.opens("bicycle?")
+		k.says("no", "red")
+		k.holds("to green", k.reply(dialog.Said, "green", whole), "Got it. What would you like to change?")
+		k.lines[len(k.lines)-1].Agent = heard
+		k.says("the saddle", "serial")
+		if k.answers["wish"] != "the saddle" || k.answers["color"] != "green" {
+			t.Errorf("after %q: the answers are %v", heard, k.answers)
+		}
+	}
+}
+
+// TestWithin checks how far in a reply a line ends that is some of it.
+func TestWithin(t *testing.T) {
+	reply := []string{"Thank you.", "Thank you again.", "What is it?"}
+	for line, want := range map[string]int{
+		"Thank": 5, "Thank you.": 10, "Thank you. Thank you again.": 27, "Thank you. Thank you again. What is it?": 39,
+		"What is it?": 39, "Thank you. What is": 35, "Thank you again. What is it?": 39, "Thank What is it?": 39,
+		"Thank you. Thank What": 32, "One moment.": 0, "Thank you. Goodbye.": 0, "What is it? Thank you.": 0, "Thank you, sir.": 0,
+	} {
+		if got := within(line, reply, 0); got != want {
+			t.Errorf("%q: got %d, want %d", line, got, want)
+		}
+	}
+}
+
 // TestQuestionHeardBefore checks that who answers into a reminder, before it has
 // come to the question that they know, is taken at their word.
 func TestQuestionHeardBefore(t *testing.T) {

@@ -83,11 +83,35 @@ func TestUnderstand(t *testing.T) {
 		{anyNumber, "a dozen", false, 12.0},
 		{anyNumber, "None.", false, 0.0},
 		{anyNumber, "Too.", false, 2.0},
+		{anyNumber, "Absolutely none.", false, 0.0},
+		{anyNumber, "A couple.", false, 2.0},
+		{anyNumber, "For,", false, 4.0},
+		{anyNumber, "Do.", false, 2.0},
+		{anyNumber, "I would say, for.", false, 4.0},
+		{anyNumber, "Um, I'd say about to.", false, 2.0},
+		{anyNumber, "I'd give it a for", false, 4.0},
+		{anyNumber, "Too, please.", false, 2.0},
+		{anyNumber, "Ate points, I think.", false, 8.0},
+		{anyNumber, "I would give it to", false, nil},
+		{anyNumber, "That's too", false, nil},
+		{anyNumber, "Me too.", false, nil},
+		{anyNumber, "What for?", false, nil},
+		{anyNumber, "I do.", false, nil},
+		{anyNumber, "To be honest", false, nil},
+		{anyNumber, "I would say", false, nil},
 		{anyNumber, "five or six", false, nil},
 		{anyNumber, "a lot", false, nil},
 		{anyNumber, "42", true, 42.0},
 		{limits(0, 10), "I would say an eight out of ten", false, 8.0},
 		{limits(0, 10), "8/10", false, 8.0},
+		{limits(0, 10), "Eight of ten", false, 8.0},
+		{limits(0, 10), "For out of ten.", false, 4.0},
+		{limits(0, 10), "In out of ten.", false, nil},
+		{limits(0, 10), "Out of 10, I would say eight.", false, 8.0},
+		{limits(0, 10), "Ten out of ten!", false, 10.0},
+		{limits(0, 10), "I would give it an a.", false, nil},
+		{limits(0, 10), "I would say it.", false, nil},
+		{limits(0, 100), "seventy out of a hundred", false, 70.0},
 		{limits(0, 10), "In the 1990s I said eleven, today eight", false, 8.0},
 		{limits(0, 10), "eleven", false, nil},
 		{limits(0, 10), "1 0", true, 10.0},
@@ -177,7 +201,7 @@ func TestCommands(t *testing.T) {
 }
 
 func FuzzUnderstand(f *testing.F) {
-	for _, said := range []string{"twenty five", "double five oh", "jane dot doe at example dot com", "+1,234.5 hundred", "a", "b for", "at dot", "the last one", "no, yes", "１２", "1e300", "- 5"} {
+	for _, said := range []string{"twenty five", "double five oh", "jane dot doe at example dot com", "+1,234.5 hundred", "a", "b for", "at dot", "the last one", "no, yes", "１２", "1e300", "- 5", "i'd say for out of ten", "a a"} {
 		f.Add(said)
 	}
 	f.Fuzz(func(t *testing.T, said string) {

@@ -30,18 +30,22 @@ var (
 type VoicesOptions struct {
 	// First is the longest wait for a voice's first audio, and Idle for more once what
 	// came can have been heard, while there is another voice to ask: 1.5 s. All is that
-	// for the first audio of any, and for more of the last: 3 s, and never less than 5 s
+	// for the first audio of any, and for more of the last: 3 s, and never less than 3.5 s
 	// where all of them are on this machine.
 	First, Idle, All time.Duration
-	Log              *slog.Logger // nil for none
+	// Covered says that callers hear a filler while a sentence is late: voices on this
+	// machine have 5 s for their first audio then.
+	Covered bool
+	Log     *slog.Logger // nil for none
 }
 
 // Voices are speakers in the order in which they are asked: each takes over from those
 // before it, also in the middle of a sentence. They are shared by all calls, and so
 // is what is known of who works. They start no goroutine.
 type Voices struct {
-	list []*voice
-	o    VoicesOptions
+	list    []*voice
+	o       VoicesOptions
+	longest time.Duration // for the first audio of any
 }
 
 // Voice is a speaker of several, and what is known of it by all calls.
@@ -74,28 +78,37 @@ func NewVoices(o VoicesOptions, first Voice, others ...Voice) *Voices {
 	for _, one := range append([]Voice{first}, others...) {
 		v.list = append(v.list, &voice{Voice: one})
 	}
+	v.longest = v.o.All
 	if v.Local() {
 		v.o.All = max(v.o.All, crowded)
+		if v.longest = v.o.All; o.Covered {
+			v.longest = max(v.longest, covered)
+		}
 	}
 	return v
 }
 
+// Prepared are sentences that were rendered before the call.
+type Prepared struct {
+	Sentences map[string]media.Audio // by their texts; nil for none
+	Borrowed  bool                   // by another voice than the first
+}
+
 // ForCall returns the voices for one call: one that took over keeps the floor, so that
-// the agent does not change its voice with every sentence. Where none works, the
-// prepared sentences can be said all the same; they may be nil.
-func (v *Voices) ForCall(prepared map[string]media.Audio) dialog.Speaker {
+// the agent does not change its voice with every sentence. Prepared sentences need no
+// voice: they are said as they were rendered while the voice that rendered them speaks,
+// when none works, and by Recite.
+func (v *Voices) ForCall(prepared Prepared) dialog.Reciter {
 	return &speaking{Voices: v, prepared: prepared}
 }
 
 // speaking is the voices of one call. Its sentences are asked for one after another.
 type speaking struct {
 	*Voices
-	prepared map[string]media.Audio
+	prepared Prepared
 	at       atomic.Int32 // who speaks
 	mute     bool         // nobody could say the sentence before
 }
-
-var _ dialog.Speaker = (*speaking)(nil)
 
 // Name returns the name of the voice that speaks.
 func (s *speaking) Name() string { return s.list[s.at.Load()].Speaker.Name() }
@@ -123,7 +136,7 @@ func (v *Voices) Local() bool {
 // sentence the error is a *dialog.CutError.
 func (s *speaking) Speak(ctx context.Context, text string, rate int) iter.Seq2[[]int16, error] {
 	return func(yield func([]int16, error) bool) {
-		if s.mute && s.recite(text, rate, yield) {
+		if (s.mute || s.at.Load() == 0 && !s.prepared.Borrowed) && s.recite(text, rate, yield) {
 			return
 		}
 		t := &telling{text: text, rest: text, rate: rate, began: time.Now(), yield: yield, err: ErrUnavailable}
@@ -156,16 +169,21 @@ func (s *speaking) order() []int {
 
 // recite says a prepared sentence, and reports whether there is one.
 func (s *speaking) recite(text string, rate int, yield func([]int16, error) bool) bool {
-	audio, ok := s.prepared[text]
+	pcm, ok := s.Recite(text, rate)
+	if ok {
+		yield(pcm, nil)
+	}
+	return ok
+}
+
+// Recite implements dialog.Reciter.
+func (s *speaking) Recite(text string, rate int) ([]int16, bool) {
+	audio, ok := s.prepared.Sentences[text]
 	if !ok {
-		return false
+		return nil, false
 	}
-	pcm, err := media.Resample(audio.PCM, audio.Rate, rate)
-	if err != nil {
-		return false
-	}
-	yield(pcm, nil)
-	return true
+	audio, err := audio.At(rate)
+	return audio.PCM, err == nil
 }
 
 // telling is a sentence on its way.
@@ -219,11 +237,11 @@ func (s *speaking) ready(those []int) bool {
 // patience is how long the first audio and more may take; 0: as long as the voice
 // itself allows. A sentence is lost sooner where the caller can be told.
 func (s *speaking) patience(t *telling, another bool) (first, idle time.Duration) {
-	left := max(shortest, s.o.All-time.Since(t.began))
+	left := max(shortest, s.longest-time.Since(t.began))
 	switch {
 	case another:
 		return min(s.o.First, left), s.o.Idle
-	case len(s.prepared) > 0:
+	case len(s.prepared.Sentences) > 0:
 		return left, s.o.All
 	}
 	return 0, 0
@@ -234,7 +252,9 @@ const (
 	shortest = 500 * time.Millisecond
 	// crowded is how long those on this machine have: they are late for want of
 	// processors, and no call is helped where all of them are given up for that.
-	crowded = 5 * time.Second
+	crowded = 3500 * time.Millisecond
+	// covered is how long they have while the caller knows that it takes a moment.
+	covered = 5 * time.Second
 )
 
 // listen passes on what a voice says of the rest. It returns how much that was, and

@@ -136,7 +136,7 @@ func TestAnotherVoice(t *testing.T) {
 				}
 				second := &teller{name: "second", wait: 100 * time.Millisecond}
 				v, registry := choir(&c.first, second)
-				s := v.ForCall(nil)
+				s := v.ForCall(Prepared{})
 				if h := listen(s, sentence); h.text != sentence || h.err != nil || h.first != c.wait+second.wait {
 					t.Errorf("heard %q after %v, %v", h.text, h.first, h.err)
 				}
@@ -146,7 +146,7 @@ func TestAnotherVoice(t *testing.T) {
 				if n := testutil.CollectAndCount(registry, "sidetone_engine_takeovers_total"); n != 1 || len(c.first.asked) != 1 {
 					t.Errorf("%d takeovers; the first was asked %q", n, c.first.asked)
 				}
-				if name := v.ForCall(nil).Name(); name != "first" {
+				if name := v.ForCall(Prepared{}).Name(); name != "first" {
 					t.Errorf("a new call begins with %s", name)
 				}
 			})
@@ -164,12 +164,12 @@ func TestVoiceGoesInMidSentence(t *testing.T) {
 				first := &teller{name: "first"}
 				v, _ := choir(first, &teller{name: "second"})
 				for range 3 {
-					listen(v.ForCall(nil), "It is a long and winding road that leads to your door.")
+					listen(v.ForCall(Prepared{}), "It is a long and winding road that leads to your door.")
 				}
 				if first.hangs = at * int(letter.Seconds()*8000); !hangs {
 					first.err = &Failure{Class: Cut}
 				}
-				h := listen(v.ForCall(nil), sentence)
+				h := listen(v.ForCall(Prepared{}), sentence)
 				// What came before the gap has to be heard first.
 				if h.err != nil || h.gap > 1500*time.Millisecond+time.Duration(at)*letter {
 					t.Fatalf("after %d letters: a gap of %v, %v", at, h.gap, h.err)
@@ -195,10 +195,10 @@ func TestAllVoicesGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := &teller{name: "first", away: true}, &teller{name: "second"}
 		v, _ := choir(first, second)
-		listen(v.ForCall(nil), "It is a long and winding road that leads to your door.")
+		listen(v.ForCall(Prepared{}), "It is a long and winding road that leads to your door.")
 		first.hangs, first.err = 20*int(letter.Seconds()*8000), &Failure{Class: Cut}
 		second.err = &Failure{Class: Busy}
-		s := v.ForCall(map[string]media.Audio{"Sorry.": {Rate: 8000, PCM: slices.Repeat([]int16{'x'}, 480)}})
+		s := v.ForCall(Prepared{prepared, true})
 		cut := (*dialog.CutError)(nil)
 		if h := listen(s, sentence); !errors.As(h.err, &cut) || cut.Said != "The quick brown" || strings.Contains(h.err.Error(), "quick") {
 			t.Errorf("heard %q, %v, %+v", h.text, h.err, cut)
@@ -216,24 +216,67 @@ func TestAllVoicesGo(t *testing.T) {
 		if h := listen(s, sentence); h.text != sentence {
 			t.Errorf("once it is back it says %q, %v", h.text, h.err)
 		}
-		second.err = nil
-		if h := listen(s, "Sorry."); h.text != "Sorry." {
-			t.Errorf("a voice that is back says %q", h.text)
+	})
+}
+
+// prepared is a sentence that was rendered as a mark of its own.
+var prepared = map[string]media.Audio{"Sorry.": {Rate: 8000, PCM: slices.Repeat([]int16{'x'}, 480)}}
+
+// TestPreparedSentence checks when a sentence is said as it was rendered: while the voice
+// that rendered it speaks, and for who asks for it while the voice is at work.
+func TestPreparedSentence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := &teller{name: "first", wait: time.Second}, &teller{name: "second"}
+		v, _ := choir(first, second)
+		own, borrowed := v.ForCall(Prepared{Sentences: prepared}), v.ForCall(Prepared{prepared, true})
+		if h := listen(own, "Sorry."); h.text != "x" || h.first != 0 {
+			t.Errorf("its own voice says %q after %v", h.text, h.first)
+		}
+		if h := listen(borrowed, "Sorry."); h.text != "Sorry." {
+			t.Errorf("another voice's sentence is said as %q", h.text)
+		}
+		first.err = &Failure{Class: Busy}
+		listen(own, sentence)
+		if h := listen(own, "Sorry."); h.text != "Sorry." || own.Name() != "second" {
+			t.Errorf("the voice that took over, %s, says %q", own.Name(), h.text)
+		}
+		for _, s := range []dialog.Reciter{own, borrowed} {
+			for range s.Speak(t.Context(), sentence, 8000) {
+				if pcm, ok := s.Recite("Sorry.", 16000); !ok || len(pcm) != 960 {
+					t.Errorf("meanwhile %d samples are there, %v", len(pcm), ok)
+				}
+				break
+			}
+			if pcm, ok := s.Recite(sentence, 8000); ok || pcm != nil {
+				t.Errorf("%d samples of what was never rendered", len(pcm))
+			}
 		}
 	})
 }
 
 // TestCrowdedVoices checks that voices on this machine that are late, for want of
-// processors, are waited for longer than those elsewhere, and not for ever.
+// processors, are waited for longer than those elsewhere, above all where the caller is
+// told so, and not for ever.
 func TestCrowdedVoices(t *testing.T) {
-	for wait, away := range map[time.Duration]bool{4 * time.Second: false, 6 * time.Second: true} {
+	for _, c := range []struct {
+		wait    time.Duration // for the first audio
+		away    bool          // the voice is elsewhere
+		covered bool
+		lost    time.Duration // when it is given up; 0: never
+	}{
+		{3200 * time.Millisecond, true, true, 3 * time.Second},
+		{3200 * time.Millisecond, false, false, 0},
+		{4 * time.Second, false, false, 3500 * time.Millisecond},
+		{4 * time.Second, false, true, 0},
+		{6 * time.Second, false, true, 5 * time.Second},
+	} {
 		synctest.Test(t, func(t *testing.T) {
-			first := &teller{name: "first", wait: wait}
-			v := NewVoices(VoicesOptions{}, Voice{first, breaker.New(breaker.Options{})})
+			first := &teller{name: "first", wait: c.wait, away: c.away}
+			v := NewVoices(VoicesOptions{Covered: c.covered}, Voice{first, breaker.New(breaker.Options{})})
 			began := time.Now()
-			h := listen(v.ForCall(map[string]media.Audio{"Sorry.": {Rate: 8000}}), sentence)
-			if took := time.Since(began); (h.err != nil) != away || away && took != 5*time.Second {
-				t.Errorf("after %v: heard %q, %v after %v", wait, h.text, h.err, took)
+			h := listen(v.ForCall(Prepared{Sentences: prepared}), sentence)
+			if took := time.Since(began); (h.err != nil) != (c.lost > 0) || c.lost > 0 && took != c.lost {
+				t.Errorf("%+v: heard %q, %v after %v", c, h.text, h.err, took)
 			}
 		})
 	}
@@ -250,7 +293,7 @@ func TestNothingToSay(t *testing.T) {
 		v := NewVoices(VoicesOptions{}, Voice{first, b}, Voice{second, breaker.New(breaker.Options{Kind: breaker.TTS})})
 		for text, takes := range map[string]bool{"...": false, "👍": false, "你好": true, strings.Repeat("é", MaxText+1): true} {
 			for range breaker.Tolerated {
-				if h := listen(v.ForCall(nil), text); h.err != nil || (h.text != "") != takes {
+				if h := listen(v.ForCall(Prepared{}), text); h.err != nil || (h.text != "") != takes {
 					t.Errorf("%.10q: another voice says %.10q, %v", text, h.text, h.err)
 				}
 			}
@@ -274,7 +317,7 @@ func TestNobodyListens(t *testing.T) {
 		v, registry := choir(first, &teller{name: "second"})
 		for range 5 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			for _, err := range v.ForCall(nil).Speak(ctx, sentence, 8000) {
+			for _, err := range v.ForCall(Prepared{}).Speak(ctx, sentence, 8000) {
 				if !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("it ended with %v", err)
 				}
@@ -282,7 +325,7 @@ func TestNobodyListens(t *testing.T) {
 			cancel()
 		}
 		first.wait = 0
-		for range v.ForCall(nil).Speak(t.Context(), sentence, 8000) {
+		for range v.ForCall(Prepared{}).Speak(t.Context(), sentence, 8000) {
 			break
 		}
 		if s := v.list[0].Breaker.State(); s != breaker.Closed || testutil.CollectAndCount(registry, "sidetone_engine_takeovers_total") != 0 {

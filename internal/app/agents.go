@@ -25,7 +25,7 @@ type agent struct {
 	engine   transcribe.Engine        // hears; nil: the caller can only press keys
 	voice    dialog.Speaker           // says the messages, and the rest where there are no voices
 	voices   *tts.Voices              // of calls, that take over from each other; nil: voice, by itself
-	sorry    map[string]media.Audio   // sentences for when there is no voice any more
+	own      tts.Prepared             // sentences that it says of its own accord
 	language []consent.LanguageOption // what callers choose from; nil where there is no choice
 }
 
@@ -84,7 +84,8 @@ func (a *App) prepare(ctx context.Context, file *dialog.Agent, library *consent.
 	}
 	err = a.spokenBy(ctx, file, name, voice, func(r consent.Renderer) (err error) {
 		if ready.messages, err = prepareMessages(ctx, library, file, r); err == nil && ready.voices != nil {
-			ready.sorry, err = prepareSorry(ctx, library, file, r)
+			ready.own.Borrowed = r.Voice != name
+			ready.own.Sentences, err = prepareOwn(ctx, library, file, r)
 		}
 		return err
 	})

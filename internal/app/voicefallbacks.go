@@ -52,7 +52,7 @@ func (a *App) voicesOf(ctx context.Context, file *dialog.Agent, first dialog.Spe
 		others = append(others, a.voiceWith(readingOf(c, &own).By(spare)))
 	}
 	takeover, all := time.Duration(a.config.Speech.TTSTakeover), time.Duration(a.config.Speech.FirstAudio)
-	return tts.NewVoices(tts.VoicesOptions{First: takeover, Idle: takeover, All: all, Log: a.log}, a.voiceWith(first), others...), nil
+	return tts.NewVoices(tts.VoicesOptions{First: takeover, Idle: takeover, All: all, Covered: file.Filler != "", Log: a.log}, a.voiceWith(first), others...), nil
 }
 
 // openSpare opens the voice of an engine that takes over, once; nil where a built-in
@@ -90,21 +90,24 @@ func (a *App) voiceWith(speaker dialog.Speaker) tts.Voice {
 	return tts.Voice{Speaker: speaker, Breaker: b}
 }
 
-// prepareSorry renders what callers are told when there is no voice any more.
-func prepareSorry(ctx context.Context, library *consent.Library, file *dialog.Agent, r consent.Renderer) (map[string]media.Audio, error) {
+// prepareOwn renders what the agent says of its own accord: while something takes its
+// time, when it fails, and to who asks whether it is a machine.
+func prepareOwn(ctx context.Context, library *consent.Library, file *dialog.Agent, r consent.Renderer) (map[string]media.Audio, error) {
 	var sources []consent.PartSource
-	for _, text := range []string{file.Apology, file.Farewell} {
-		sources = append(sources, consent.PartSource{Kind: consent.PartChoice, Text: text})
+	for _, text := range []string{file.Filler, file.Apology, file.Farewell, file.Truth, file.Silence.Goodbye} {
+		if text != "" {
+			sources = append(sources, consent.PartSource{Kind: consent.PartChoice, Text: text})
+		}
 	}
 	m, err := library.Prepare(ctx, file.Language, sources, nil, r)
 	if err != nil {
 		return nil, err
 	}
-	sorry := map[string]media.Audio{}
+	own := map[string]media.Audio{}
 	for _, part := range m.Parts {
-		sorry[part.Text] = part.Audio
+		own[part.Text] = part.Audio
 	}
-	return sorry, nil
+	return own, nil
 }
 
 // speaker returns who speaks in one call.
@@ -112,7 +115,7 @@ func (a *agent) speaker() dialog.Speaker {
 	if a.voices == nil {
 		return a.voice
 	}
-	return a.voices.ForCall(a.sorry)
+	return a.voices.ForCall(a.own)
 }
 
 // speakers are all who may.

@@ -33,7 +33,7 @@ func TestSpareVoice(t *testing.T) {
 		t.Fatalf("%d voices, and %s begins", n, ready.speaker().Name())
 	}
 	for text, want := range map[string]string{"Alpha bravo.": "alpha bravo", "Charlie.": "charlie"} {
-		if heard, _ := sim.HearTones(ready.sorry[text].Rate, ready.sorry[text].PCM); heard != want {
+		if heard, _ := sim.HearTones(ready.own.Sentences[text].Rate, ready.own.Sentences[text].PCM); heard != want {
 			t.Errorf("prepared for %q: %q", text, heard)
 		}
 	}
@@ -83,7 +83,8 @@ func voiced(t *testing.T, a *App, file *dialog.Agent) *agent {
 	}
 	library := consent.NewLibrary(t.TempDir())
 	err = a.spokenBy(t.Context(), file, name, first, func(r consent.Renderer) (err error) {
-		ready.sorry, err = prepareSorry(t.Context(), library, file, r)
+		ready.own.Borrowed = r.Voice != name
+		ready.own.Sentences, err = prepareOwn(t.Context(), library, file, r)
 		return err
 	})
 	if err != nil {
@@ -110,7 +111,7 @@ func TestBuiltInVoiceCrashes(t *testing.T) {
 			t.Fatalf("a voice that is dead says %d samples, %v", n, err)
 		}
 		for _, text := range []string{file.Apology, file.Farewell} {
-			if n, err := samplesOf(t, s, text); n != (len(ready.sorry[text].PCM)+1)/2 || n < 2000 || err != nil {
+			if n, err := samplesOf(t, s, text); n != (len(ready.own.Sentences[text].PCM)+1)/2 || n < 2000 || err != nil {
 				t.Errorf("of %q %d samples are heard, %v", text, n, err)
 			}
 		}

@@ -76,7 +76,7 @@ func BenchmarkTakeover(b *testing.B) {
 				voices := tts.NewVoices(tts.VoicesOptions{}, with(first), with(second))
 				first.after = 0
 				for _, text := range sentences[:3] {
-					saying(b, voices.ForCall(nil), text)
+					saying(b, voices.ForCall(tts.Prepared{}), text)
 				}
 				for i, text := range sentences[3:] {
 					for _, first.after = range []float64{0.3, 0.5, 0.75} {
@@ -84,7 +84,7 @@ func BenchmarkTakeover(b *testing.B) {
 							continue
 						}
 						second.asked = ""
-						saying(b, voices.ForCall(nil), text)
+						saying(b, voices.ForCall(tts.Prepared{}), text)
 						heard, _, err := hears.Recognise(b.Context(), first.said, 16000)
 						if err != nil {
 							b.Fatal(err)
@@ -95,7 +95,7 @@ func BenchmarkTakeover(b *testing.B) {
 						}
 						twice[min(max(n, 0), len(twice)-1)]++
 						first.after = 0 // it is back
-						saying(b, voices.ForCall(nil), sentences[i])
+						saying(b, voices.ForCall(tts.Prepared{}), sentences[i])
 					}
 				}
 			}
