@@ -51,10 +51,11 @@ func (f stepFlag) Set(v string) error {
 const afterNotice = 1500 * time.Millisecond
 
 // firstCall is what the caller does when no step is given: it answers the
-// interview that ships.
+// interview that ships. In the caller's voice these are understood wherever they
+// fall, and have no comma to pause at; not every sentence is.
 var firstCall = []tryStep{
-	{"text", "Yes, I have."}, {"text", "I would give it an eight."}, {"text", "The quality."},
-	{"text", "I would make the manual much shorter."}, {"text", "No, thank you."},
+	{"text", "Absolutely."}, {"text", "I would go for a nine."}, {"text", "The quality."},
+	{"text", "I would like a longer warranty."}, {"text", "Not at the moment."},
 }
 
 func tryCommand(g *global) *cobra.Command {
