@@ -332,11 +332,11 @@ func decode(text []byte, each func([]byte)) {
 			each(out)
 		}
 	}
-	for from := range min(2, len(clean)) {
-		out := make([]byte, len(clean)/2)
-		n, _ := hex.Decode(out, []byte(clean[from:])[:(len(clean)-from)/2*2]) // as far as it goes
-		if n >= leastRun {
-			each(out[:n])
+	for digits := range strings.FieldsFuncSeq(clean, func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF", r) }) {
+		for from := range min(2, len(digits)) {
+			if out, _ := hex.DecodeString(digits[from:]); len(out) >= leastRun { // but for half a byte at the end
+				each(out)
+			}
 		}
 	}
 }
@@ -469,12 +469,15 @@ func plantedSound(t *testing.T, l *lookFor) (coded []byte, all []planting) {
 		}
 		return out
 	}
+	alone := func(of []byte, from, to int) (out []byte) { // and what follows is of something else
+		return append(append([]byte{^of[from-1]}, of[from:to]...), ^of[to])
+	}
 	return coded, []planting{
 		{"nothing", random(1 << 16), ""},
 		{"silence", bytes.Repeat([]byte{0xff}, 4096), ""},
 		{"another tone", media.AppendULaw(nil, media.Tone(8000, 1000, time.Second, -20)), ""},
-		{"63 bytes of it", coded[1001 : 1001+63], ""},
-		{"64 bytes of it", coded[1001 : 1001+64], "planted: mu-law"},
+		{"63 bytes of it", alone(coded, 1001, 1001+63), ""},
+		{"64 bytes of it", alone(coded, 1001, 1001+64), "planted: mu-law"},
 		{"mu-law", coded[777:1777], "planted: mu-law"},
 		{"samples", littleEndian(heard)[2001:3000], "planted: samples at 8000 Hz"},
 		{"samples for recognition", littleEndian(upsampled)[4000:4200], "planted: samples at 16000 Hz"},
@@ -482,8 +485,9 @@ func plantedSound(t *testing.T, l *lookFor) (coded []byte, all []planting) {
 		{"and of samples", stereo(littleEndian(heard), 2), "planted: samples at 8000 Hz"},
 		{"a frame of the wire in a log", []byte(`media {"payload":"` + base64.StdEncoding.EncodeToString(coded[160:320]) + `"}`), "planted: mu-law"},
 		{"a packet of Opus", packet, "planted: opus"},
-		{"most of one", packet[:47], ""},
+		{"most of one", alone(packet, 1, 47), ""},
 		{"a dump", []byte(hex.EncodeToString(coded[160:320])), "planted: mu-law"},
+		{"and one that is marked", []byte("0x" + hex.EncodeToString(coded[160:320])), "planted: mu-law"},
 	}
 }
 
