@@ -130,6 +130,7 @@ type Call struct {
 	sources    map[media.ClipID]source
 	destroying int
 	waiting    []media.Frame // caller audio since a grant that is not on disk yet
+	own        []media.Frame // the agent's voice that is not in the recording yet
 	result     Result
 	turn       stopwatch
 	timing     timing

@@ -99,6 +99,7 @@ func (c *Call) windUp() {
 	defer c.recoverFrom("end")
 	at := max(c.heard.newest, c.clock.Tick(time.Now()))
 	c.played(c.playout.Lost(c.heard.newest))
+	c.settleOwn(at + media.FrameTicks)
 	if c.asked.cancel != nil {
 		c.asked.cancel()
 	}

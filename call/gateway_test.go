@@ -5,13 +5,16 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"log/slog"
+	"math"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -364,11 +367,12 @@ type ledger struct {
 	wait time.Duration
 	err  error
 
-	mu   sync.Mutex
-	rows []string
+	mu     sync.Mutex
+	rows   []string
+	bodies [][]byte
 }
 
-func (l *ledger) Append(ctx context.Context, _, event string, _ []byte) (int64, error) {
+func (l *ledger) Append(ctx context.Context, _, event string, body []byte) (int64, error) {
 	select {
 	case <-time.After(l.wait):
 	case <-ctx.Done():
@@ -379,8 +383,24 @@ func (l *ledger) Append(ctx context.Context, _, event string, _ []byte) (int64, 
 	if l.err != nil {
 		return 0, l.err
 	}
-	l.rows = append(l.rows, event)
+	l.rows, l.bodies = append(l.rows, event), append(l.bodies, body)
 	return int64(len(l.rows)), nil
+}
+
+// at is the sample at which, by the first row of an event, it happened.
+func (l *ledger) at(t *testing.T, event string) int {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var row consent.Row
+	i := slices.Index(l.rows, event)
+	if i < 0 {
+		t.Fatalf("no row %q among %q", event, l.rows)
+	}
+	if err := json.Unmarshal(l.bodies[i], &row); err != nil {
+		t.Fatal(err)
+	}
+	return int(math.Round(row.At * 8000))
 }
 
 func (l *ledger) events() string {

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"slices"
 	"time"
 
 	"sidetone/consent"
@@ -29,16 +30,24 @@ func (c *Call) keepMetadata(at media.Tick) {
 	}
 }
 
-// keepOwn puts a stretch of the agent's voice into the recording.
+// keepOwn takes a stretch of the agent's voice for the recording. On the call's clock it
+// may end some of a frame later than now, and what ends later than the recording stops is
+// not kept.
 func (c *Call) keepOwn(s media.Span) {
-	if c.recorder == nil {
-		return
+	if c.recorder != nil {
+		c.eachFrame(s, func(f media.Frame) { c.own = append(c.own, f) })
 	}
-	c.eachFrame(s, func(f media.Frame) {
-		if a, ok := c.gate.Own(f); ok && c.allowed(consent.Record, f) {
+}
+
+// settleOwn puts what has ended by a tick into the recording.
+func (c *Call) settleOwn(at media.Tick) {
+	n := 0
+	for ; n < len(c.own) && c.own[n].End() <= at; n++ {
+		if a, ok := c.gate.Own(c.own[n]); ok && c.recorder != nil && c.allowed(consent.Record, c.own[n]) {
 			c.recorder.Write(recorder.Agent, a)
 		}
-	})
+	}
+	c.own = slices.Delete(c.own, 0, n)
 }
 
 // eachFrame cuts a span into frames; the last may be short.

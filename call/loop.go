@@ -141,6 +141,7 @@ func (c *Call) pass(now time.Time) {
 	if c.recorder != nil && c.recorder.Refused() {
 		c.step(consent.Withdraw{At: at, From: at, How: consent.HowSystem}, at)
 	}
+	c.settleOwn(at)
 	c.step(consent.Passed{At: at}, at)
 	c.anchor(at, now)
 	c.beep(at)

@@ -139,3 +139,40 @@ func TestEachPauseHasItsTime(t *testing.T) {
 		}
 	})
 }
+
+// TestPauseIsSilent holds that of neither side a sample is recorded from the tick on at
+// which a pause begins, whenever that is while both speak, until it ends.
+func TestPauseIsSilent(t *testing.T) {
+	for n := range 40 {
+		bubble(t, func(t *testing.T) {
+			g := newGateway(t, options{mode: consent.NoticeMode, message: notice(), speaker: tones{},
+				replier: &replies{each: []string{"440Hz*20", "440Hz*20"}}, set: func(s *dialog.Settings) { s.BargeIn = false }})
+			c := g.dial()
+			began := 5*time.Second + time.Duration(n)*7900*time.Microsecond
+			until(t, c, 4500*time.Millisecond)
+			c.Say(media.Tone(8000, 1200, 5*time.Second, -12))
+			until(t, c, began)
+			g.calls.DoAll(call.PauseRecording)
+			until(t, c, began+time.Second)
+			g.calls.DoAll(call.ResumeRecording)
+			until(t, c, began+3*time.Second)
+			c.Hangup()
+			g.end(c)
+			rec, from, to := g.recording(), g.ledger.at(t, "paused"), g.ledger.at(t, "resumed")
+			for name, side := range map[string]struct {
+				pcm []int16
+				hz  float64
+			}{"agent": {rec.right, 440}, "caller": {rec.left, 1200}} {
+				if i := slices.IndexFunc(side.pcm[from:to], func(v int16) bool { return v != 0 }); i >= 0 {
+					t.Errorf("pause from sample %d to %d: the %s sounds at %d", from, to, name, from+i)
+				}
+				if at := from - 480; media.ToneLevel(side.pcm[at:at+160], 8000, side.hz) < -16 {
+					t.Errorf("pause from sample %d to %d: the %s is missing at %d", from, to, name, at)
+				}
+				if media.ToneLevel(side.pcm[to:], 8000, side.hz) < -18 {
+					t.Errorf("pause from sample %d to %d: the %s is missing after it", from, to, name)
+				}
+			}
+		})
+	}
+}

@@ -230,8 +230,8 @@ func (k take) silent(t *testing.T, from, to float64) {
 	t.Helper()
 	for name, channel := range map[string][]int16{"caller": k.left, "agent": k.right} {
 		a, b := min(int(from*float64(k.rate)), len(channel)), min(int(to*float64(k.rate)), len(channel))
-		if slices.ContainsFunc(channel[a:b], func(v int16) bool { return v != 0 }) {
-			t.Errorf("the channel of the %s is not silent from %.2f to %.2f s", name, from, to)
+		if i := slices.IndexFunc(channel[a:b], func(v int16) bool { return v != 0 }); i >= 0 {
+			t.Errorf("the channel of the %s is not silent from %.2f to %.2f s, but sounds at %.2f s", name, from, to, float64(a+i)/float64(k.rate))
 		}
 	}
 }
