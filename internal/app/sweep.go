@@ -168,6 +168,8 @@ func (s *sweeper) call(ctx context.Context, c store.Call, now time.Time, dry, sp
 	}
 	stored := c.Recording == recordingStored || c.Recording == recordingIncomplete
 	switch {
+	case len(swept) == 0: // another sweep has come first
+		return nil, nil
 	case s.config.Consent.Hold || c.Held && c.Expired == (store.ExpiredClasses{}):
 		return set(SweepHeld, nil)
 	case !stored && s.config.Database.URL != "" && c.Node != "" && c.Node != nodeName(s.node.PublicKey()):
@@ -201,7 +203,7 @@ func (s *sweeper) begin(ctx context.Context, due []SweptClass) (begun []SweptCla
 		case errors.Is(err, store.ErrHeld):
 			one.State = SweepHeld
 		case errors.Is(err, store.ErrErasing) || errors.Is(err, store.ErrConflict):
-			continue // others do it
+			return begun, nil // others do it, and the classes that follow
 		case err != nil:
 			return due, err
 		default:

@@ -58,6 +58,18 @@ func startKeeping(t *testing.T, config *configs.Config, objects store.S3Options,
 	return g
 }
 
+// hasSwept returns when the gateway has swept by itself, which it does at its start and
+// an hour later.
+func (g *gateway) hasSwept(t *testing.T) {
+	t.Helper()
+	for began := time.Now(); time.Since(began) < 20*time.Second; <-time.After(50 * time.Millisecond) {
+		if _, body := g.get(t, "/metrics"); strings.Contains(body, "swept_timestamp") && !strings.Contains(body, "swept_timestamp_seconds 0\n") {
+			return
+		}
+	}
+	t.Fatal("the gateway does not sweep")
+}
+
 // keeps leaves calls of an agent that have ended now in the stores of a gateway.
 func (g *gateway) keeps(t *testing.T, agent string, ids ...string) {
 	t.Helper()
@@ -185,6 +197,7 @@ func testRetention(t *testing.T, env ...string) {
 		"SIDETONE_RETENTION_AUDIO=30d", "SIDETONE_RETENTION_SNIPPETS=10d")...)
 	clock, objects := &calendar{}, bucket(t)
 	g := startKeeping(t, config, objects, clock)
+	g.hasSwept(t)
 	g.keeps(t, "sentences", "one", "held")
 	g.keeps(t, "brief", "two")
 	g.keeps(t, "nobody-any-more", "three")
@@ -346,6 +359,37 @@ func TestSweepsByItself(t *testing.T) {
 	}
 	if got := g.ageOpens(t, "two"); got != "snippets text" {
 		t.Errorf("age opens %q", got)
+	}
+}
+
+// TestSweepsMeet: of sweeps at the same time each call is done by one, once.
+func TestSweepsMeet(t *testing.T) {
+	calls := []string{"c1", "c2", "c3", "c4", "c5"}
+	clock := &calendar{}
+	g := startKeeping(t, configure(t, "SIDETONE_RETENTION_AUDIO=30d", "SIDETONE_RETENTION_SNIPPETS=30d", "SIDETONE_RETENTION_TEXT=30d"), bucket(t), clock)
+	g.hasSwept(t)
+	g.keeps(t, "sentences", calls...)
+	clock.set(31 * day)
+	expired := make(chan int)
+	for range 4 {
+		x := g.erasing(t)
+		go func() {
+			r, err := x.Sweep(t.Context(), false)
+			if err != nil {
+				t.Error(err)
+			}
+			expired <- r.Counts[app.IsExpired]
+		}()
+	}
+	if n := <-expired + <-expired + <-expired + <-expired; n != 3*len(calls) {
+		t.Errorf("%d classes have expired, want %d", n, 3*len(calls))
+	}
+	if left := g.bucketHas(t); len(left) > 0 {
+		t.Errorf("there still is %v", left)
+	}
+	want := fmt.Sprintf("sidetone_recorder_destroys_total{result=\"done\"} %d\n", len(calls))
+	if _, body := g.get(t, "/metrics"); !strings.Contains(body, want) {
+		t.Errorf("metrics without %s", want)
 	}
 }
 
