@@ -28,7 +28,7 @@ func TestWebFleetMeasures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen, measured := 0, 0
+	seen, least := 0, 0
 	report := RunWebFleet(t.Context(), WebFleetOptions{
 		Browser: opts, Clip: clip, Calls: calls, PerSecond: 4,
 		Caller: func(ctx context.Context, _ int, call *WebCall) error {
@@ -36,18 +36,18 @@ func TestWebFleetMeasures(t *testing.T) {
 		},
 		OnReport: func(_ int, r WebReport) {
 			seen++
-			measured += r.Pacing.Late.N()
+			least += r.Pacing.Packets - (1+spurtTail)*r.Pacing.Spurts - r.Pacing.Reordered
 			if len(r.Heard) != 0 || r.Pacing.FirstAudio < 0 || r.Sent < 60 || r.Pacing.Late.N() == 0 {
-				t.Errorf("%d samples kept, first audio after %v, %d packets sent, %d measured", len(r.Heard), r.Pacing.FirstAudio, r.Sent, r.Pacing.Late.N())
+				t.Errorf("%d samples kept, %d packets sent, of the agent %+v", len(r.Heard), r.Sent, r.Pacing)
 			}
 		},
 	})
 	if report.Err != nil || report.Calls != calls || seen != calls || report.Endings[EndHungUp] != calls || report.Faults != 0 {
 		t.Fatalf("%v: %v", report, report.Err)
 	}
-	// 50 of sound and 3 of silence each. How many are measured depends on the stalls
-	// of the machine, since each makes two spurts of one; TestPacingOfPackets counts them.
-	if report.Packets < 50*calls || report.Lost != 0 || report.Late.N() != measured || measured > 49*calls || report.Connect.N() != calls {
+	// 50 of sound and 3 of silence each. The first packet of a spurt and its last
+	// three are not measured; a machine that stalls makes two spurts of one.
+	if report.Packets < 50*calls || report.Lost != 0 || report.Late.N() < least || report.Late.N() > 49*calls || report.Connect.N() != calls {
 		t.Errorf("%v", report)
 	}
 	for range calls {

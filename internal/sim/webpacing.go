@@ -5,6 +5,7 @@ import "time"
 // WebPacing is how the agent's packets came in.
 type WebPacing struct {
 	Packets    int
+	Spurts     int           // that they came in
 	FirstAudio time.Duration // from DTLS connected to the first packet; -1 if none came
 	// Interval holds |time since the packet before - RTP time between the two|, of
 	// neighbours within a spurt. A spurt begins with the marker bit. Its last three
@@ -110,6 +111,7 @@ func (p *rtpPacing) hold(s pacingSample) {
 
 // open begins a spurt.
 func (p *rtpPacing) open(t time.Time, stamp uint32) {
+	p.pacing.Spurts++
 	p.opened, p.stamp, p.earliest, p.held = t, stamp, 0, p.held[:0]
 	p.last, p.lastStamp = t, stamp
 }

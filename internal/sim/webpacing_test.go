@@ -31,7 +31,7 @@ func TestPacingOfPackets(t *testing.T) {
 		}
 	}
 	got := p.finish(ms(0))
-	if got.FirstAudio != 30*time.Millisecond || got.Packets != 15 || got.Reordered != 1 || got.Duplicated != 1 || got.Lost != 2 {
+	if got.FirstAudio != 30*time.Millisecond || got.Packets != 15 || got.Spurts != 2 || got.Reordered != 1 || got.Duplicated != 1 || got.Lost != 2 {
 		t.Errorf("%+v", got)
 	}
 	// Of the first spurt packets 1, 2 and 3 count (5 is no neighbour's, and it and
